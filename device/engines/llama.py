@@ -1,0 +1,145 @@
+"""llama.cpp through the low-level calls of llama-cpp-python.
+
+Knows nothing of grammars. The high-level `Llama` class is avoided: it copies all logits, keeps a token history
+and owns sampling, none of which the decoder wants.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import llama_cpp
+import numpy as np
+
+from boardwright.device.engines.base import ContextFull, Feed, Logits
+from boardwright.schemas.errors import BadBundle
+
+N_BATCH = 1024
+# The compute buffer grows with the micro-batch (its logits alone are 200 kB a token at 49 k words), and a longer
+# one is no faster on two to four small cores.
+N_UBATCH = 128
+
+_quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
+
+
+class LlamaEngine:
+    """A GGUF file loaded for inference. See `Engine` for the contract."""
+
+    def __init__(
+        self, path: Path, *, n_ctx: int, n_sequences: int = 1, threads: int = 0, prefill_threads: int = 0
+    ) -> None:
+        """n_ctx: positions of each sequence.  threads: for decoding, 0 for all cores.  prefill_threads: the same for
+        passes of many tokens, 0 for the same as `threads`. Raises BadBundle when llama.cpp can't read the file."""
+        llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
+        llama_cpp.llama_backend_init()
+        cores = len(os.sched_getaffinity(0))
+        parameters = llama_cpp.llama_model_default_params()
+        # Weights are repacked into memory of their own for wide kernels; mapping the file as well would count twice.
+        parameters.use_mmap = False
+        self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
+        if not self._model:
+            raise BadBundle(
+                "llama.cpp cannot load this model file.", where=path, next="check that it is a complete GGUF of a llama model"
+            )
+        context = llama_cpp.llama_context_default_params()
+        context.n_ctx = n_ctx * n_sequences
+        context.n_seq_max = n_sequences
+        context.n_batch = N_BATCH
+        context.n_ubatch = N_UBATCH
+        context.n_threads = threads or cores
+        context.n_threads_batch = prefill_threads or threads or cores
+        # One cache for all sequences: a prefix copied to another sequence then costs no memory.
+        context.kv_unified = True
+        context.no_perf = True
+        self._context = llama_cpp.llama_init_from_model(self._model, context)
+        if not self._context:
+            llama_cpp.llama_model_free(self._model)
+            raise BadBundle("llama.cpp cannot make a context for this model.", where=path, value=n_ctx, next="lower n_ctx")
+        self._memory = llama_cpp.llama_get_memory(self._context)
+        self.vocab = llama_cpp.llama_model_get_vocab(self._model)
+        self.n_vocab = llama_cpp.llama_vocab_n_tokens(self.vocab)
+        self.n_ctx = n_ctx
+        self.n_sequences = n_sequences
+        self._allocate_batch()
+
+    def _allocate_batch(self) -> None:
+        """A llama_batch over arrays of our own: filling them as slices is many times faster than item by item."""
+        self._tokens = np.zeros(N_BATCH, np.int32)
+        self._positions = np.zeros(N_BATCH, np.int32)
+        self._counts = np.ones(N_BATCH, np.int32)
+        self._sequences = np.zeros(N_BATCH, np.int32)
+        self._wanted = np.zeros(N_BATCH, np.int8)
+        base = self._sequences.ctypes.data
+        pointer = ctypes.POINTER(ctypes.c_int32)
+        self._sequence_pointers = (pointer * N_BATCH)(
+            *(ctypes.cast(base + 4 * i, pointer) for i in range(N_BATCH))
+        )
+        batch = llama_cpp.llama_batch()
+        batch.token = self._tokens.ctypes.data_as(pointer)
+        batch.pos = self._positions.ctypes.data_as(pointer)
+        batch.n_seq_id = self._counts.ctypes.data_as(pointer)
+        batch.seq_id = ctypes.cast(self._sequence_pointers, ctypes.POINTER(pointer))
+        batch.logits = self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+        self._batch = batch
+
+    def forward(self, feeds: Sequence[Feed]) -> list[Logits]:
+        used = 0
+        self._wanted[:] = 0
+        outputs: list[tuple[int, Sequence[int]]] = []
+        for feed in feeds:
+            count = len(feed.tokens)
+            if used + count > N_BATCH or feed.at + count > self.n_ctx:
+                raise ContextFull(f"{feed.at} + {count} tokens in a context of {self.n_ctx}")
+            # Rolls back what an earlier pass wrote past this point; nothing to do when there was nothing.
+            llama_cpp.llama_memory_seq_rm(self._memory, feed.sequence, feed.at, -1)
+            self._tokens[used : used + count] = feed.tokens
+            self._positions[used : used + count] = np.arange(feed.at, feed.at + count, dtype=np.int32)
+            self._sequences[used : used + count] = feed.sequence
+            for offset in feed.want:
+                self._wanted[used + offset] = 1
+            outputs.append((used, feed.want))
+            used += count
+        self._batch.n_tokens = used
+        status = llama_cpp.llama_decode(self._context, self._batch)
+        if status == 1:
+            raise ContextFull("llama_decode found no room in the KV cache")
+        if status != 0:
+            raise RuntimeError(f"llama_decode failed with status {status}")
+        return [self._logits(start, want) for start, want in outputs]
+
+    def _logits(self, start: int, want: Sequence[int]) -> Logits:
+        if not want:
+            return np.empty((0, self.n_vocab), np.float32)
+        # Outputs lie one after the other in llama.cpp's buffer, in batch order.
+        first = llama_cpp.llama_get_logits_ith(self._context, start + want[0])
+        return np.ctypeslib.as_array(first, shape=(len(want), self.n_vocab))
+
+    def copy(self, source: int, target: int, until: int) -> None:
+        llama_cpp.llama_memory_seq_rm(self._memory, target, 0, -1)
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, until)
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        raw = text.encode("utf-8")
+        room = len(raw) + 8
+        buffer = (llama_cpp.llama_token * room)()
+        count = llama_cpp.llama_tokenize(self.vocab, raw, len(raw), buffer, room, False, special)
+        if count < 0:
+            raise RuntimeError(f"llama_tokenize needs {-count} tokens for {len(raw)} bytes")
+        return list(buffer[:count])
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        buffer = ctypes.create_string_buffer(256)
+        parts = []
+        for token in tokens:
+            size = llama_cpp.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
+            parts.append(buffer.raw[:size])
+        return b"".join(parts)
+
+    def close(self) -> None:
+        if self._context:
+            llama_cpp.llama_free(self._context)
+            llama_cpp.llama_model_free(self._model)
+            self._context = None

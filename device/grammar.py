@@ -1,0 +1,137 @@
+"""The grammar of a record: a shape written in llguidance's Lark dialect.
+
+Knows nothing of logits or prompts. The grammar admits the canonical JSON spelling and nothing else: compact, keys in
+order, one way to escape. Source of the dialect: llguidance's docs/syntax.md (substring, %regex, & on terminals).
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
+
+from boardwright.schemas.errors import BadTask
+from boardwright.schemas.records import spell
+from boardwright.schemas.shape import (
+    BoolShape,
+    ChoiceShape,
+    DateShape,
+    IntShape,
+    ListShape,
+    NullableShape,
+    NumberShape,
+    ObjectShape,
+    Shape,
+    TextShape,
+)
+
+# One character of a JSON string as json.dumps(ensure_ascii=False) writes it; control characters are not text.
+CHARACTER = r'([^"\\\x00-\x1f]|\\["\\])'
+_MONTHS = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
+_LEAP = "((19|20)(0[48]|[2468][048]|[13579][26])|2000)"
+# Real days only, so that a date that decodes also validates.
+DATE = f"((19|20)[0-9][0-9]-{_MONTHS}|{_LEAP}-02-29)"
+
+
+def lark(shape: ObjectShape, document: str) -> str:
+    """The grammar of one document's record. Only verbatim fields make it depend on the document."""
+    writer = _Writer(document)
+    start = writer.value(shape)
+    return "\n".join([f"start: {start}", *writer.rules]) + "\n"
+
+
+def depends_on_document(shape: Shape) -> bool:
+    match shape:
+        case TextShape():
+            return shape.verbatim
+        case NullableShape():
+            return depends_on_document(shape.inner)
+        case ListShape():
+            return depends_on_document(shape.item)
+        case ObjectShape():
+            return any(depends_on_document(inner) for _, inner in shape.fields)
+        case _:
+            return False
+
+
+class _Writer:
+    def __init__(self, document: str) -> None:
+        self.rules: list[str] = []
+        self._named: dict[str, str] = {}
+        self._chunks = [json.dumps(c, ensure_ascii=False)[1:-1] for c in document]
+
+    def value(self, shape: Shape) -> str:
+        match shape:
+            case ObjectShape():
+                keys = [f"{_literal(spell(name) + ':')} {self.value(inner)}" for name, inner in shape.fields]
+                return f'"{{" {_literal(",").join(f" {key} " for key in keys)} "}}"'
+            case NullableShape():
+                return f'("null" | {self.value(shape.inner)})'
+            case ListShape():
+                if shape.max_items == 0:
+                    return '"[]"'
+                item = self._rule("rule", self.value(shape.item))
+                more = f'("," {item}){{0,{shape.max_items - 1}}}' if shape.max_items > 1 else ""
+                return f'("[]" | "[" {item} {more} "]")'
+            case ChoiceShape():
+                return f"({' | '.join(_literal(spell(value)) for value in shape.values)})"
+            case BoolShape():
+                return '("true" | "false")'
+            case TextShape(max_chars=n, verbatim=True):
+                if not self._chunks:
+                    return '"null"'
+                source = self._rule("TERM", f"%regex {json.dumps({'substring_chunks': self._chunks})}")
+                bound = self._rule("TERM", f"{source} & {_regex(f'{CHARACTER}{{1,{n}}}')}")
+                return f'"\\"" {bound} "\\""'
+            case TextShape(max_chars=n):
+                return self._rule("TERM", _regex(f'"{CHARACTER}{{1,{n}}}"'))
+            case IntShape(low=low, high=high):
+                return self._rule("TERM", f"%json {json.dumps({'type': 'integer', 'minimum': low, 'maximum': high})}", json_rule=True)
+            case NumberShape(digits=digits, places=places, signed=signed):
+                sign = "-?" if signed else ""
+                whole = f"(0|[1-9][0-9]{{0,{digits - 1}}})"
+                fraction = rf"\.[0-9]{{{places}}}" if places else ""
+                return self._rule("TERM", _regex(f'"{sign}{whole}{fraction}"'))
+            case DateShape():
+                return self._rule("TERM", _regex(f'"{DATE}"'))
+
+    def _rule(self, kind: str, body: str, json_rule: bool = False) -> str:
+        """The name of a rule or terminal with this body; the same body is written once."""
+        if body not in self._named:
+            name = f"r{len(self._named)}" if kind == "rule" or json_rule else f"T{len(self._named)}"
+            self._named[body] = name
+            self.rules.append(f"{name}: {body}")
+        return self._named[body]
+
+
+def _literal(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _regex(pattern: str) -> str:
+    return "/" + pattern.replace("/", "\\/") + "/"
+
+
+class Grammars:
+    """Matchers for the records of one task. Compiles once where the grammar does not depend on the document."""
+
+    def __init__(self, shape: ObjectShape, tokenizer: LLTokenizer) -> None:
+        self._shape = shape
+        self._tokenizer = tokenizer
+        self._fixed = None if depends_on_document(shape) else self._compile("")
+
+    def matcher(self, document: str) -> LLMatcher:
+        """A matcher at the start of a record of this document."""
+        return self._fixed.deep_copy() if self._fixed is not None else self._compile(document)
+
+    def _compile(self, document: str) -> LLMatcher:
+        grammar = LLMatcher.grammar_from_lark(lark(self._shape, document))
+        matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=_limits())
+        if matcher.is_error():
+            raise BadTask("llguidance refuses the grammar of this record model.", value=matcher.get_error())
+        return matcher
+
+
+def _limits() -> Any:
+    return LLParserLimits(initial_lexer_fuel=5_000_000, step_lexer_fuel=2_000_000)

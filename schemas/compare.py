@@ -1,0 +1,78 @@
+"""Comparators: when a field is right, and what a set of records scores.
+
+Knows nothing of how records were made. A comparator is a name in a task, so that a bundle can carry it as data.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+ComparatorName = Literal["exact", "text", "number"]
+
+
+def exact(gold: Any, got: Any) -> bool:
+    return bool(gold == got)
+
+
+def fold(value: str) -> str:
+    """Letters and digits alone, case folded, compatibility forms unified: «Müller & Co.» → «müllerco»."""
+    return "".join(c for c in unicodedata.normalize("NFKC", value).casefold() if c.isalnum())
+
+
+def text(gold: Any, got: Any) -> bool:
+    """Equal, case, white space and punctuation aside. Other types than strings compare exactly."""
+    if isinstance(gold, str) and isinstance(got, str):
+        return fold(gold) == fold(got)
+    return exact(gold, got)
+
+
+def number(gold: Any, got: Any) -> bool:
+    try:
+        return Decimal(str(gold)) == Decimal(str(got))
+    except InvalidOperation:
+        return exact(gold, got)
+
+
+COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {"exact": exact, "text": text, "number": number}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Shares in 0 to 1. `failed` counts documents without a record; their fields count as wrong."""
+
+    documents: int
+    failed: int
+    records_right: float
+    fields_right: float
+    per_field: dict[str, float]
+
+
+def score(
+    golds: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any] | None], comparators: Mapping[str, str]
+) -> Scores:
+    """Score records (JSON form, None where a document failed) against gold records of the same length.
+
+    records_right: share of documents with every field right. fields_right: share of right fields over all documents.
+    """
+    if len(golds) != len(records) or not golds:
+        raise ValueError(f"{len(golds)} gold records, {len(records)} answers")
+    names = list(comparators)
+    right = dict.fromkeys(names, 0)
+    whole = 0
+    for gold, record in zip(golds, records, strict=True):
+        hits = [record is not None and COMPARATORS[comparators[n]](gold.get(n), record.get(n)) for n in names]
+        for name, hit in zip(names, hits, strict=True):
+            right[name] += hit
+        whole += all(hits)
+    total = len(golds)
+    return Scores(
+        documents=total,
+        failed=sum(record is None for record in records),
+        records_right=whole / total,
+        fields_right=sum(right.values()) / (total * len(names)),
+        per_field={name: right[name] / total for name in names},
+    )

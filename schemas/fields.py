@@ -1,0 +1,69 @@
+"""What a field of a record may be: markers to put into `Annotated[...]`.
+
+Knows nothing of grammars or models; `shape.py` reads these markers, pydantic enforces them.
+
+    class Ticket(BaseModel):
+        customer: Annotated[str, Verbatim(60)] | None      # copied from the document, character by character
+        summary: Annotated[str, Text(120)]                 # free text, bounded
+        kind: Literal["bug", "question"]                   # a closed set
+        opened: datetime.date | None                       # normalised to ISO 8601
+        amount: Annotated[Decimal, Number(digits=9, places=2)] | None
+        tags: Annotated[list[Annotated[str, Text(20)]], Items(5)]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+
+@dataclass(frozen=True)
+class Text:
+    """Free text of 1 to `max_chars` characters, without control characters."""
+
+    max_chars: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.str_schema(min_length=1, max_length=self.max_chars, pattern=r"^[^\x00-\x1f]*$")
+
+
+@dataclass(frozen=True)
+class Verbatim(Text):
+    """Text that stands in the document, on one line, letter for letter. The decoder can't write anything else."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A decimal with at most `digits` digits before the point and exactly `places` after it; a string in JSON."""
+
+    digits: int = 9
+    places: int = 2
+    signed: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        inner = core_schema.decimal_schema(
+            max_digits=self.digits + self.places, decimal_places=self.places, ge=None if self.signed else Decimal(0)
+        )
+        return core_schema.no_info_after_validator_function(
+            lambda value: value.quantize(Decimal(1).scaleb(-self.places)),
+            inner,
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: f"{value:.{self.places}f}", when_used="json"
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of at most `max_items` items."""
+
+    max_items: int
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        schema["max_length"] = self.max_items  # type: ignore[typeddict-unknown-key]
+        return schema

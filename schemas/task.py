@@ -1,0 +1,186 @@
+"""A task: the contract of one job. A folder with `task.py`, which holds a record model and one `Task(...)`.
+
+Knows nothing of students or boards. Shipped tasks have no privilege: `load_task` takes a name or any path.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from boardwright.schemas.compare import ComparatorName
+from boardwright.schemas.errors import BadTask, KitError
+from boardwright.schemas.examples import Example
+from boardwright.schemas.prompt import Prompt, render
+from boardwright.schemas.shape import NullableShape, NumberShape, ObjectShape, TextShape, shape_of
+
+SHIPPED = Path(__file__).parent / "tasks"
+DocumentSource = Callable[[int, str], Iterator[Example]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """context: tokens of prompt, document and record together (the KV cache a board must hold)."""
+
+    context: int = 1024
+
+
+@dataclass(frozen=True)
+class Gates:
+    """A build under any of these makes no bundle. tolerance: field score that the shipped artifact may lose to the best."""
+
+    records_right: float = 0.0
+    fields_right: float = 0.0
+    tolerance: float = 0.01
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the student learns the task. synthetic_*: documents to draw where `documents.py` is the source.
+
+    epochs may be a fraction. batch: documents a step. rank, alpha: LoRA (alpha defaults to 2 × rank).
+    """
+
+    epochs: float = 2.0
+    batch: int = 8
+    learning_rate: float = 1e-3
+    rank: int = 16
+    synthetic_train: int = 1000
+    synthetic_valid: int = 300
+    seed: int = 7
+
+
+@dataclass(frozen=True)
+class Task:
+    """name: lower case, digits and dashes.  record: the pydantic model.  instruction: one short sentence; every document
+    pays for it in training.  comparators: top-level field → "exact", "text" or "number"; the default follows the type."""
+
+    name: str
+    record: type[BaseModel]
+    instruction: str
+    version: str = "1.0.0"
+    comparators: Mapping[str, ComparatorName] = field(default_factory=dict)
+    limits: Limits = Limits()
+    gates: Gates = Gates()
+    training: Training = Training()
+    folder: Path = Path()
+
+    @cached_property
+    def shape(self) -> ObjectShape:
+        return shape_of(self.record)
+
+    @cached_property
+    def all_comparators(self) -> dict[str, str]:
+        """Every top-level field with its comparator."""
+        return {name: self.comparators.get(name, _default(shape)) for name, shape in self.shape.fields}
+
+    def prompt(self, text: str) -> Prompt:
+        return render(self.instruction, text)
+
+    def documents(self) -> DocumentSource | None:
+        """`generate(seed, part)` of the folder's documents.py, or None where there is none."""
+        if not (self.folder / "documents.py").is_file():
+            return None
+        module = _import(self.folder, "documents")
+        generate: DocumentSource | None = getattr(module, "generate", None)
+        if generate is None:
+            raise BadTask(
+                "documents.py has no generate(seed, part).",
+                where=self.folder / "documents.py",
+                allowed="def generate(seed: int, part: str) -> Iterator[Example]",
+            )
+        return generate
+
+
+def shipped_tasks() -> list[str]:
+    return sorted(path.parent.name for path in SHIPPED.glob("*/task.py"))
+
+
+def load_task(reference: str | Path) -> Task:
+    """Load a shipped task by name, or the task of a folder (or of a task.py) by path. Raises BadTask."""
+    folder = _folder(reference)
+    module = _import(folder, "task")
+    found = [value for value in vars(module).values() if isinstance(value, Task)]
+    where = folder / "task.py"
+    if len(found) != 1:
+        raise BadTask(f"task.py holds {len(found)} tasks.", where=where, allowed="one Task(...) at the top level")
+    task = replace(found[0], folder=folder)
+    _check(task, where)
+    return task
+
+
+def _folder(reference: str | Path) -> Path:
+    path = Path(reference)
+    if path.name == "task.py":
+        path = path.parent
+    if (path / "task.py").is_file():
+        return path.resolve()
+    if str(reference) in shipped_tasks():
+        return SHIPPED / str(reference)
+    close = difflib.get_close_matches(str(reference), shipped_tasks(), 1)
+    raise BadTask(
+        "There is no such task.",
+        value=str(reference),
+        allowed=f"{', '.join(shipped_tasks())}, or a folder that holds task.py",
+        next=f"did you mean {close[0]}?" if close else "boardwright init NAME makes a task folder of your own",
+    )
+
+
+def _import(folder: Path, name: str) -> ModuleType:
+    """Import a module of a task folder as part of a package of its own, so that its relative imports work."""
+    package = f"boardwright_task_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+    if package not in sys.modules:
+        holder = ModuleType(package)
+        holder.__path__ = [str(folder)]
+        sys.modules[package] = holder
+    path = folder / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"{package}.{name}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except KitError:
+        raise
+    except Exception as error:
+        del sys.modules[spec.name]
+        raise BadTask(
+            f"{path.name} does not load: {type(error).__name__}: {error}.", where=path, next="run it with python to see more"
+        ) from error
+    return module
+
+
+def _check(task: Task, where: Path) -> None:
+    if not task.name or not all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in task.name):
+        raise BadTask("The task's name cannot be used.", where=where, value=task.name, allowed="a-z, 0-9 and dashes")
+    if not (isinstance(task.record, type) and issubclass(task.record, BaseModel)):
+        raise BadTask("record is not a pydantic model.", where=where, value=task.record, allowed="a BaseModel class")
+    if not task.instruction.strip():
+        raise BadTask("The instruction is empty.", where=where, allowed="one short sentence")
+    names = {name for name, _ in task.shape.fields}
+    for name, comparator in task.comparators.items():
+        if name not in names:
+            raise BadTask("A comparator names no field.", where=where, value=name, allowed=", ".join(sorted(names)))
+        if comparator not in get_args(ComparatorName):
+            raise BadTask(
+                "Unknown comparator.", where=f"{where} {name}", value=comparator, allowed=", ".join(get_args(ComparatorName))
+            )
+
+
+def _default(shape: Any) -> ComparatorName:
+    inner = shape.inner if isinstance(shape, NullableShape) else shape
+    if isinstance(inner, NumberShape):
+        return "number"
+    if isinstance(inner, TextShape) and not inner.verbatim:
+        return "text"
+    return "exact"

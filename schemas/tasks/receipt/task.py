@@ -1,0 +1,28 @@
+"""Scanned shop receipts, as OCR reads them: who, when, where, how much (the four fields of ICDAR 2019 SROIE)."""
+
+from typing import Annotated
+
+from pydantic import BaseModel
+
+from boardwright.schemas.fields import Text
+from boardwright.schemas.task import Gates, Limits, Task, Training
+
+
+class Receipt(BaseModel):
+    """One receipt. The values are as printed; a field that the receipt does not give is null."""
+
+    company: Annotated[str, Text(80)] | None
+    date: Annotated[str, Text(24)] | None
+    address: Annotated[str, Text(160)] | None
+    total: Annotated[str, Text(16)] | None
+
+
+task = Task(
+    name="receipt",
+    record=Receipt,
+    instruction="Read the receipt and fill in the record.",
+    comparators={"company": "text", "date": "text", "address": "text", "total": "text"},
+    limits=Limits(context=2048),
+    gates=Gates(fields_right=0.85),
+    training=Training(epochs=2.5, learning_rate=1e-3, rank=32, batch=8),
+)
