@@ -42,7 +42,6 @@ from boardwright.schemas.manifest import (
 from boardwright.schemas.minisign import PublicKey, SecretKey
 
 CHUNK = 1024 * 1024
-MAX_BUNDLE = 2**32 - 1  # a zip without its 64-bit extension
 DAMAGED = "copy or download the bundle again; if it stays like this, build it again"
 
 _LOCAL = struct.Struct("<4s5H3I2H")
@@ -111,10 +110,6 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, Path], secr
         raise BadBundle("The manifest is too long.", where=path, value=len(raw), allowed=f"{MAX_MANIFEST} bytes")
     signature = _sign(manifest, raw, secret_key)
     total = _container_size(_sizes(manifest, len(raw), len(signature)))
-    if total > MAX_BUNDLE:
-        raise BadBundle(
-            "A bundle cannot be that large.", where=path, value=f"{total} bytes", allowed=f"{MAX_BUNDLE} bytes"
-        )
     folder = path.parent
     with disk(path, "write the bundle"):
         need_space(folder, total, "write the bundle")

@@ -19,7 +19,7 @@ MANIFEST_NAME = "manifest.json"
 SIGNATURE_NAME = "manifest.json.minisig"
 MAX_MANIFEST = 1024 * 1024
 MAX_FILES = 4096
-MAX_FILE_SIZE = 2**32 - 2**24  # what a zip without its 64-bit extension can hold, less room for headers
+MAX_SIZE = 2**32 - 2**24  # of all files: what a zip without its 64-bit extension holds, less 16 MiB for headers
 
 # Each part starts with a letter, a digit or "_": no "..", no hidden files, nothing a shell takes for an option.
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
@@ -58,7 +58,7 @@ class _Part(BaseModel):
 class FileEntry(_Part):
     name: FileName
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    size: Annotated[StrictInt, Field(ge=0, le=MAX_FILE_SIZE)]
+    size: Annotated[StrictInt, Field(ge=0, le=MAX_SIZE)]
 
 
 class Licence(_Part):
@@ -89,7 +89,7 @@ class Manifest(_Part):
     key_id: Annotated[str, Field(pattern=r"^[0-9A-F]{16}$")]
 
     @model_validator(mode="after")
-    def _names_agree(self) -> Manifest:
+    def _files_agree(self) -> Manifest:
         # Case does not tell two names apart: bundles are unpacked on macOS and Windows too.
         names = {MANIFEST_NAME, SIGNATURE_NAME}
         for entry in self.files:
@@ -100,6 +100,8 @@ class Manifest(_Part):
             parts = entry.name.lower().split("/")
             if any("/".join(parts[:depth]) in names for depth in range(1, len(parts))):
                 raise ValueError(f"a folder of {entry.name} is also a file")
+        if (total := sum(entry.size for entry in self.files)) > MAX_SIZE:
+            raise ValueError(f"the files are {total} bytes together, and a bundle holds {MAX_SIZE}")
         if self.model not in {entry.name for entry in self.files}:
             raise ValueError(f"the model {self.model} is not among the files")
         return self

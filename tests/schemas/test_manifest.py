@@ -105,6 +105,7 @@ def test_no_name_leads_out_of_the_folder(name: str) -> None:
         ({"key_id": "dbc812e956156b68"}, ".key_id"),
         ({"more": 1}, ".more"),
         ({"model": "other.gguf"}, "manifest.json: ."),
+        ({"files": [{**ENTRY, "size": 2**31}, {**ENTRY, "name": "x", "size": 2**31}]}, "manifest.json: ."),
     ],
 )
 def test_the_error_names_the_field(changes: dict[str, Any], where: str) -> None:
