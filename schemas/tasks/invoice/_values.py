@@ -1,0 +1,113 @@
+"""How amounts, dates and identifiers are written. The same tables serve the tests to read a document back.
+
+Knows nothing of labels, layouts or which value is gold.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+CURRENCIES = ("EUR", "USD", "GBP", "CHF", "SEK", "PLN", "CZK", "JPY")
+# "{}" is the number. "kr" belongs to several currencies, so it is used only beside the code SEK.
+MARKS = {
+    "EUR": ("€{}", "€ {}", "{} €", "{} €", "{}€", "EUR {}", "{} EUR", "EUR {}"),
+    "USD": ("${}", "${}", "$ {}", "USD {}", "{} USD", "US${}"),
+    "GBP": ("£{}", "£{}", "£ {}", "GBP {}", "{} GBP"),
+    "CHF": ("CHF {}", "CHF {}", "{} CHF", "Fr. {}"),
+    "SEK": ("{} SEK", "SEK {}", "{} kr", "{} kr"),
+    "PLN": ("{} zł", "{} zł", "{} PLN", "PLN {}"),
+    "CZK": ("{} Kč", "{} Kč", "{} CZK", "CZK {}"),
+    "JPY": ("¥{}", "¥{}", "¥ {}", "JPY {}", "{} JPY"),
+}
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "CHF": "Fr.", "SEK": "SEK", "PLN": "zł", "CZK": "Kč", "JPY": "¥"}
+# name: (between thousands, before decimals)
+AMOUNTS = {
+    "comma": (",", "."),
+    "dot": (".", ","),
+    "space": (" ", ","),
+    "apos": ("'", "."),
+    "plain": ("", "."),
+    "plain_comma": ("", ","),
+}
+MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
+    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "sv": "januari februari mars april maj juni juli augusti september oktober november december",
+    "cs": "ledna února března dubna května června července srpna září října listopadu prosince",
+}
+DATES = {
+    "iso": "{y}-{mm}-{dd}",
+    "dot": "{dd}.{mm}.{y}",
+    "dot_plain": "{d}.{m}.{y}",
+    "dot_short": "{d}.{m}.{yy}",
+    "dot2": "{dd}.{mm}.{yy}",
+    "slash": "{dd}/{mm}/{y}",
+    "slash_us": "{mm}/{dd}/{y}",
+    "dash": "{dd}-{mm}-{y}",
+    "abbr": "{d}-{mon}-{y}",
+    "us_abbr": "{mon} {d}, {y}",
+    "us_long": "{month} {d}, {y}",
+    "long": "{d} {month} {y}",
+}
+_LONG = {"de": "{d}. {month} {y}", "cs": "{d}. {month} {y}", "es": "{d} de {month} de {y}"}
+_ENGLISH_ONLY = ("abbr", "us_abbr", "us_long")
+
+
+def _shapes(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+# "#" digit, "@" digit but zero, "?" capital letter, "%" year, "~" its last two digits, "_" space; the rest stands.
+INVOICE_SHAPES = _shapes("""
+    INV-%-#### INV-@#### INV##### %-INV-##### %0### %##### @### @#### @##### @###### @######### F-##### A/%/## RE_%/###
+    RE-%-#### RG####-~ RG.%-### FA-~-#### FAC-##### F_%/### FV/##/% FV_%/#### FT_%/### SI-###### ??-##### ??-####
+    ?##### ###-###-### @####-? %.#### %/#### %-#### ~-##### ~/@### R~#### B######## #####/~ ???@### INV~@### %?####
+    @##.### 0###### ??/%/### ~@####? D-%-@## K-@###-~ S####/~""")
+ORDER_SHAPES = _shapes("""
+    4500###### 45######## PO-##### PO-%-### PO##### B-#### B-%-### @#-#### Q###### ORD-##### ORD##### ####/~ ??##-###
+    @#### @##### @###### BE-~-#### EK####### @###-## ??##### ?-@### %-@### BA.@### P/%/### W####### @##-###-##
+    ??-~-@##""")
+CODE_SHAPES = _shapes("@#### @##### K-#### ?-@#### ###-### ???@### @###### ~-#### ##.### ?#### ??-###")
+
+
+def identifier(rng: random.Random, shapes: tuple[str, ...], year: int) -> str:
+    return fill(rng, rng.choice(shapes), year)
+
+
+def fill(rng: random.Random, shape: str, year: int = 2025) -> str:
+    """The shape with its placeholders drawn."""
+    letters = {"#": "0123456789", "@": "123456789", "?": "ABCDEFGHKLMNPRSTVWXZ"}
+    fixed = shape.replace("%", str(year)).replace("~", f"{year % 100:02}").replace("_", " ")
+    return "".join(rng.choice(letters[sign]) if sign in letters else sign for sign in fixed)
+
+
+def amount(cents: int, style: str, whole: bool = False) -> str:
+    """A number in one of AMOUNTS; `whole` leaves the decimals out (cents must then be a multiple of 100)."""
+    between, point = AMOUNTS[style]
+    number = f"{cents // 100:,}".replace(",", between)
+    return number if whole else f"{number}{point}{cents % 100:02}"
+
+
+def day(value: date, style: str, language: str) -> str:
+    """A date in one of DATES. `slash_us` falls back to a month's name when the day could be read as a month."""
+    if style == "slash_us" and value.day <= 12:
+        style = "us_long"
+    names = MONTHS["en" if style in _ENGLISH_ONLY else language].split()
+    month = names[value.month - 1]
+    pattern = _LONG.get(language, DATES["long"]) if style == "long" else DATES[style]
+    return pattern.format(
+        y=value.year,
+        yy=f"{value.year % 100:02}",
+        m=value.month,
+        mm=f"{value.month:02}",
+        d=value.day,
+        dd=f"{value.day:02}",
+        mon=month[:3],
+        month=month,
+    )
