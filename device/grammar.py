@@ -87,7 +87,8 @@ class _Writer:
             case TextShape(max_chars=n):
                 return self._rule("TERM", _regex(f'"{CHARACTER}{{1,{n}}}"'))
             case IntShape(low=low, high=high):
-                return self._rule("TERM", f"%json {json.dumps({'type': 'integer', 'minimum': low, 'maximum': high})}", json_rule=True)
+                schema = json.dumps({"type": "integer", "minimum": low, "maximum": high})
+                return self._rule("TERM", f"%json {schema}", json_rule=True)
             case NumberShape(digits=digits, places=places, signed=signed):
                 sign = "-?" if signed else ""
                 whole = f"(0|[1-9][0-9]{{0,{digits - 1}}})"

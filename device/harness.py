@@ -69,12 +69,16 @@ class Harness:
         engine.forward([Feed(0, 0, self._prefix, [])])
 
     @classmethod
-    def load(
-        cls, task: Task, model: Path, *, slots: int = 1, threads: int = 0, prefill_threads: int = 0
-    ) -> Harness:
+    def load(cls, task: Task, model: Path, *, slots: int = 1, threads: int = 0, prefill_threads: int = 0) -> Harness:
         """Load a GGUF file for a task. slots: records in flight at once, each with the task's context."""
         engine = LlamaEngine(
-            model, n_ctx=task.limits.context, n_sequences=slots + 1, threads=threads, prefill_threads=prefill_threads
+            model,
+            n_ctx=task.limits.context,
+            n_sequences=slots + 1,
+            # Every slot begins with the prefix's own cells, so the sequence that keeps it costs nothing more.
+            cells=slots * task.limits.context,
+            threads=threads,
+            prefill_threads=prefill_threads,
         )
         return cls(task, engine, lltokenizer_from_vocab(engine.vocab))
 
@@ -92,10 +96,11 @@ class Harness:
             raise result
         return result
 
-    def extract_many(self, texts: Iterable[str], *, slots: int | None = None) -> Iterator[Result | KitError]:
+    def extract_many(self, texts: Iterable[str | KitError], *, slots: int | None = None) -> Iterator[Result | KitError]:
         """Records of many documents, in order; a document that fails yields its error. Lazy: reads as it goes.
 
-        Up to `slots` documents share each forward pass.
+        texts: may hold errors too, of documents that could not be read; they keep their place.  Up to `slots`
+        documents share each forward pass.
         """
         free = list(self._slots)[: slots or None]
         running: dict[int, _Running] = {}
@@ -104,24 +109,26 @@ class Harness:
         emitted = 0
         exhausted = False
         while True:
-            while free and not exhausted:
-                item = next(source, None)
-                if item is None:
-                    exhausted = True
-                    break
-                slot = free.pop()
-                try:
-                    running[slot] = self._start(slot, *item)
-                except KitError as error:
-                    done[item[0]] = error
-                    free.append(slot)
+            # Before the next one is asked for: the source may be a pipe whose writer waits for this record.
             while emitted in done:
                 yield done.pop(emitted)
                 emitted += 1
-            if not running:
-                if exhausted:
-                    return
+            if free and not exhausted:
+                item = next(source, None)
+                if item is None:
+                    exhausted = True
+                    continue
+                index, text = item
+                try:
+                    if isinstance(text, KitError):
+                        raise text
+                    running[free[-1]] = self._start(free[-1], index, text)
+                    free.pop()
+                except KitError as error:
+                    done[index] = error
                 continue
+            if not running:
+                return
             for slot in self._pass(running):
                 finished = running.pop(slot)
                 assert finished.outcome is not None
@@ -131,6 +138,15 @@ class Harness:
     def _start(self, slot: int, index: int, text: str) -> _Running:
         if not text.strip():
             raise BadDocument("The document is empty.", where=f"document {index + 1}", allowed="some text")
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise BadDocument(
+                "The document is not valid Unicode: it has half of a surrogate pair.",
+                where=f"document {index + 1}",
+                value=text[error.start : error.end],
+                allowed="text that can be written as UTF-8",
+            ) from None
         started = time.perf_counter()
         _, rest = self.prompt_ids(text)
         room = self.task.limits.context
@@ -140,7 +156,8 @@ class Harness:
                 "The document is longer than the context.",
                 where=f"document {index + 1}",
                 value=f"{len(rest)} tokens",
-                allowed=f"{room - len(self._prefix) - self._longest} tokens (context {room}, record up to {self._longest})",
+                allowed=f"{room - len(self._prefix) - self._longest} tokens "
+                f"(context {room}, record up to {self._longest})",
                 next="split the document, or raise the task's limits.context",
             )
         self.engine.copy(0, slot, len(self._prefix))
@@ -148,18 +165,25 @@ class Harness:
         return _Running(index, text, slot, steps, started, len(self._prefix) + len(rest))
 
     def _pass(self, running: dict[int, _Running]) -> list[int]:
-        """One forward pass over what fits of the running records. Returns the slots that came to an end."""
+        """One forward pass over what fits of the running records. Returns the slots that came to an end.
+
+        A prompt longer than the batch goes in over several passes; records that are being decoded ride along.
+        """
         feeds: list[tuple[_Running, Feed]] = []
-        used = 0
-        for one in running.values():
-            if used + len(one.step.tokens) > N_BATCH:
-                continue
-            used += len(one.step.tokens)
-            feeds.append((one, Feed(one.slot, one.step.at, one.step.tokens, [len(one.step.tokens) - 1])))
+        room = N_BATCH
+        for one in sorted(running.values(), key=lambda one: len(one.step.tokens) - one.fed):
+            tokens = one.step.tokens[one.fed : one.fed + room]
+            if not tokens:
+                break
+            complete = one.fed + len(tokens) == len(one.step.tokens)
+            feeds.append((one, Feed(one.slot, one.step.at + one.fed, tokens, [len(tokens) - 1] if complete else [])))
+            one.fed += len(tokens)
+            one.passes += 1
+            room -= len(tokens)
         outputs = self.engine.forward([feed for _, feed in feeds])
         ended = []
         for (one, _), logits in zip(feeds, outputs, strict=True):
-            if one.advance(logits[0]):
+            if len(logits) and one.advance(logits[0]):
                 one.outcome = self._finish(one)
                 ended.append(one.slot)
         return ended
@@ -182,7 +206,7 @@ class Harness:
         return Result(
             record,
             timing,
-            one.decoded.passes,
+            one.passes,
             len(one.decoded.tokens),
             one.prompt_tokens,
             spans=self._spans(record, one.text),
@@ -221,6 +245,8 @@ class _Running:
         self.decoded: Decoded | None = None
         self.error: KitError | None = None
         self.outcome: Result | KitError | None = None
+        self.fed = 0  # of the tokens of `step`
+        self.passes = 0
         self._steps = steps
         self.step = next(steps)
 
@@ -228,7 +254,7 @@ class _Running:
         """Hand over the logits of the last token fed. True when the record came to an end."""
         self.first_logits = self.first_logits or time.perf_counter()
         try:
-            self.step = self._steps.send(logits)
+            self.step, self.fed = self._steps.send(logits), 0
         except StopIteration as stop:
             self.decoded = stop.value
             return True

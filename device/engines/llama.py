@@ -10,6 +10,7 @@ import ctypes
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -29,10 +30,18 @@ class LlamaEngine:
     """A GGUF file loaded for inference. See `Engine` for the contract."""
 
     def __init__(
-        self, path: Path, *, n_ctx: int, n_sequences: int = 1, threads: int = 0, prefill_threads: int = 0
+        self,
+        path: Path,
+        *,
+        n_ctx: int,
+        n_sequences: int = 1,
+        cells: int = 0,
+        threads: int = 0,
+        prefill_threads: int = 0,
     ) -> None:
-        """n_ctx: positions of each sequence.  threads: for decoding, 0 for all cores.  prefill_threads: the same for
-        passes of many tokens, 0 for the same as `threads`. Raises BadBundle when llama.cpp can't read the file."""
+        """n_ctx: positions of each sequence.  cells: of the cache for all of them, which may share some; 0 for no
+        sharing.  threads: for decoding, 0 for all cores.  prefill_threads: the same for passes of many tokens, 0 for
+        the same as `threads`.  Raises BadBundle when llama.cpp can't read the file."""
         llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
         llama_cpp.llama_backend_init()
         cores = len(os.sched_getaffinity(0))
@@ -42,10 +51,12 @@ class LlamaEngine:
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self._model:
             raise BadBundle(
-                "llama.cpp cannot load this model file.", where=path, next="check that it is a complete GGUF of a llama model"
+                "llama.cpp cannot load this model file.",
+                where=path,
+                next="check that it is a complete GGUF of a llama model",
             )
         context = llama_cpp.llama_context_default_params()
-        context.n_ctx = n_ctx * n_sequences
+        context.n_ctx = cells or n_ctx * n_sequences
         context.n_seq_max = n_sequences
         context.n_batch = N_BATCH
         context.n_ubatch = N_UBATCH
@@ -57,7 +68,9 @@ class LlamaEngine:
         self._context = llama_cpp.llama_init_from_model(self._model, context)
         if not self._context:
             llama_cpp.llama_model_free(self._model)
-            raise BadBundle("llama.cpp cannot make a context for this model.", where=path, value=n_ctx, next="lower n_ctx")
+            raise BadBundle(
+                "llama.cpp cannot make a context for this model.", where=path, value=n_ctx, next="lower n_ctx"
+            )
         self._memory = llama_cpp.llama_get_memory(self._context)
         self.vocab = llama_cpp.llama_model_get_vocab(self._model)
         self.n_vocab = llama_cpp.llama_vocab_n_tokens(self.vocab)
@@ -74,15 +87,18 @@ class LlamaEngine:
         self._wanted = np.zeros(N_BATCH, np.int8)
         base = self._sequences.ctypes.data
         pointer = ctypes.POINTER(ctypes.c_int32)
-        self._sequence_pointers = (pointer * N_BATCH)(
-            *(ctypes.cast(base + 4 * i, pointer) for i in range(N_BATCH))
-        )
+        self._sequence_pointers = (pointer * N_BATCH)(*(ctypes.cast(base + 4 * i, pointer) for i in range(N_BATCH)))
         batch = llama_cpp.llama_batch()
-        batch.token = self._tokens.ctypes.data_as(pointer)
-        batch.pos = self._positions.ctypes.data_as(pointer)
-        batch.n_seq_id = self._counts.ctypes.data_as(pointer)
-        batch.seq_id = ctypes.cast(self._sequence_pointers, ctypes.POINTER(pointer))
-        batch.logits = self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+        # The stubs call these fields arrays; in C they are pointers.
+        fields: dict[str, Any] = {
+            "token": self._tokens.ctypes.data_as(pointer),
+            "pos": self._positions.ctypes.data_as(pointer),
+            "n_seq_id": self._counts.ctypes.data_as(pointer),
+            "seq_id": ctypes.cast(self._sequence_pointers, ctypes.POINTER(pointer)),
+            "logits": self._wanted.ctypes.data_as(ctypes.POINTER(ctypes.c_int8)),
+        }
+        for name, value in fields.items():
+            setattr(batch, name, value)
         self._batch = batch
 
     def forward(self, feeds: Sequence[Feed]) -> list[Logits]:

