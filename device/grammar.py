@@ -7,11 +7,11 @@ order, one way to escape. Source of the dialect: llguidance's docs/syntax.md (su
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
-from boardwright.schemas.errors import BadTask
+from boardwright.schemas.errors import BadDocument, BadTask
 from boardwright.schemas.records import spell
 from boardwright.schemas.shape import (
     BoolShape,
@@ -32,6 +32,8 @@ _MONTHS = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0
 _LEAP = "((19|20)(0[48]|[2468][048]|[13579][26])|2000)"
 # Real days only, so that a date that decodes also validates.
 DATE = f"((19|20)[0-9][0-9]-{_MONTHS}|{_LEAP}-02-29)"
+
+MINUS_ZERO = r'/"-0[.0]*"/'
 
 
 def lark(shape: ObjectShape, document: str) -> str:
@@ -79,28 +81,36 @@ class _Writer:
             case BoolShape():
                 return '("true" | "false")'
             case TextShape(max_chars=n, verbatim=True):
-                if not self._chunks:
-                    return '"null"'
                 source = self._rule("TERM", f"%regex {json.dumps({'substring_chunks': self._chunks})}")
                 bound = self._rule("TERM", f"{source} & {_regex(f'{CHARACTER}{{1,{n}}}')}")
                 return f'"\\"" {bound} "\\""'
             case TextShape(max_chars=n):
                 return self._rule("TERM", _regex(f'"{CHARACTER}{{1,{n}}}"'))
             case IntShape(low=low, high=high):
-                schema = json.dumps({"type": "integer", "minimum": low, "maximum": high})
-                return self._rule("TERM", f"%json {schema}", json_rule=True)
+                # Two ranges where there are two signs: one range over both would admit -0.
+                negative = [f'"-" {self._range(max(1, -high), -low)}'] if low < 0 else []
+                positive = [self._range(max(0, low), high)] if high >= 0 else []
+                return f"({' | '.join(negative + positive)})"
             case NumberShape(digits=digits, places=places, signed=signed):
-                sign = "-?" if signed else ""
                 whole = f"(0|[1-9][0-9]{{0,{digits - 1}}})"
                 fraction = rf"\.[0-9]{{{places}}}" if places else ""
-                return self._rule("TERM", _regex(f'"{sign}{whole}{fraction}"'))
+                number = self._rule("TERM", _regex(f'"{whole}{fraction}"'))
+                if not signed:
+                    return number
+                negative_number = f'"-{whole}{fraction}"'
+                below = f"{_regex(negative_number)} & ~{MINUS_ZERO}"
+                return f"({number} | {self._rule('TERM', below)})"
             case DateShape():
                 return self._rule("TERM", _regex(f'"{DATE}"'))
 
-    def _rule(self, kind: str, body: str, json_rule: bool = False) -> str:
+    def _range(self, low: int, high: int) -> str:
+        """Whole numbers from low to high, neither of them negative."""
+        return self._rule("rule", f"%json {json.dumps({'type': 'integer', 'minimum': low, 'maximum': high})}")
+
+    def _rule(self, kind: Literal["rule", "TERM"], body: str) -> str:
         """The name of a rule or terminal with this body; the same body is written once."""
         if body not in self._named:
-            name = f"r{len(self._named)}" if kind == "rule" or json_rule else f"T{len(self._named)}"
+            name = f"{'r' if kind == 'rule' else 'T'}{len(self._named)}"
             self._named[body] = name
             self.rules.append(f"{name}: {body}")
         return self._named[body]
@@ -123,8 +133,13 @@ class Grammars:
         self._fixed = None if depends_on_document(shape) else self._compile("")
 
     def matcher(self, document: str) -> LLMatcher:
-        """A matcher at the start of a record of this document."""
-        return self._fixed.deep_copy() if self._fixed is not None else self._compile(document)
+        """A matcher at the start of a record of this document. Raises BadDocument when it has nothing to copy."""
+        if self._fixed is not None:
+            return self._fixed.deep_copy()
+        if all(c < " " for c in document):
+            # Its verbatim fields would have no spelling at all, and llguidance would refuse the grammar.
+            raise BadDocument("The document holds nothing but control characters.", value=document, allowed="some text")
+        return self._compile(document)
 
     def _compile(self, document: str) -> LLMatcher:
         grammar = LLMatcher.grammar_from_lark(lark(self._shape, document))

@@ -41,7 +41,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             value = json.loads(line.decode("utf-8"))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+            # "\ud800" is half a character: JSON can spell it, UTF-8 and so a tokenizer can't.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except (ValueError, RecursionError) as error:  # bytes that are no UTF-8, no JSON, a number of 5,000 digits
             raise BadExample(
                 "This line is not a JSON object.",
                 where=f"{path}:{number}",
@@ -67,7 +69,11 @@ def read_examples(path: Path, model: type[BaseModel]) -> list[Example]:
                 raise BadExample(f"'{key}' is missing or empty.", where=where, value=value.get(key), allowed="a string")
         if (first := seen.setdefault(value["id"], number)) != number:
             raise BadExample(
-                "This id was used before.", where=where, value=value["id"], allowed="unique ids", next=f"see line {first}"
+                "This id was used before.",
+                where=where,
+                value=value["id"],
+                allowed="unique ids",
+                next=f"see line {first}",
             )
         if not isinstance(value.get("record"), dict):
             raise BadExample(

@@ -14,8 +14,8 @@ Knows nothing of grammars or models; `shape.py` reads these markers, pydantic en
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
+from decimal import Context, Decimal
+from typing import Any, cast
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -48,8 +48,12 @@ class Number:
         inner = core_schema.decimal_schema(
             max_digits=self.digits + self.places, decimal_places=self.places, ge=None if self.signed else Decimal(0)
         )
+        # The default context would raise on more than 28 digits, and not as a ValidationError.
+        context = Context(prec=self.digits + self.places + 1)
+        unit = Decimal(1).scaleb(-self.places)
         return core_schema.no_info_after_validator_function(
-            lambda value: value.quantize(Decimal(1).scaleb(-self.places)),
+            # Adding 0 takes the sign off -0, which the grammar has no spelling for.
+            lambda value: context.add(value.quantize(unit, context=context), 0),
             inner,
             serialization=core_schema.plain_serializer_function_ser_schema(
                 lambda value: f"{value:.{self.places}f}", when_used="json"
@@ -65,5 +69,6 @@ class Items:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
-        schema["max_length"] = self.max_items  # type: ignore[typeddict-unknown-key]
+        if schema["type"] == "list":  # anything else is refused by shape_of, with the field's path
+            cast(core_schema.ListSchema, schema)["max_length"] = self.max_items
         return schema

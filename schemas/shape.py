@@ -8,20 +8,27 @@ from __future__ import annotations
 
 import datetime
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import annotated_types
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from boardwright.schemas.errors import BadTask
 from boardwright.schemas.fields import Items, Number, Text, Verbatim
+from boardwright.schemas.records import spell
 
 T = TypeVar("T")
+
+# What may say more about a field than its type does. One that the grammar can't hold is refused, never skipped:
+# a record that decodes must validate.
+CONSTRAINTS = (Text, Number, Items, annotated_types.BaseMetadata)
+# llguidance reads the bounds of an int as doubles.
+LARGEST_INT = 2**53
 
 SUPPORTED = (
     "str with Text(n) or Verbatim(n), Literal of strings or a str Enum, bool, int with ge= and le=, "
@@ -94,23 +101,29 @@ def shape_of(model: type[BaseModel]) -> ObjectShape:
 def _object(model: type[BaseModel], path: tuple[str, ...], parents: tuple[type, ...]) -> ObjectShape:
     if model in parents:
         raise _refuse(path, f"{model.__name__} contains itself, so its records have no largest size", model.__name__)
+    if issubclass(model, RootModel):
+        raise _refuse(path, f"{model.__name__} is a RootModel, not an object with fields", model.__name__)
     if not model.model_fields:
         raise _refuse(path, f"{model.__name__} has no fields", model.__name__)
-    fields = tuple(
-        (name, _field(info, (*path, name), (*parents, model))) for name, info in model.model_fields.items()
+    for name in model.model_computed_fields:
+        raise _refuse((*path, name), "a computed field would be written, but never read", name, hint="a plain property")
+    return ObjectShape(
+        tuple((name, _field(info, (*path, name), (*parents, model))) for name, info in model.model_fields.items())
     )
-    for name, info in model.model_fields.items():
-        if info.alias is not None:
-            raise _refuse((*path, name), "aliases are not supported; name the field as it is to be written", info.alias)
-    return ObjectShape(fields)
 
 
 def _field(info: FieldInfo, path: tuple[str, ...], parents: tuple[type, ...]) -> Shape:
+    alias = info.alias or info.validation_alias or info.serialization_alias
+    if alias is not None:
+        raise _refuse(path, "aliases are not supported; name the field as it is to be written", alias)
+    if info.exclude:
+        raise _refuse(path, "a field that is excluded from the JSON form can't be learned", "exclude=True")
     return _annotation(info.annotation, tuple(info.metadata), path, parents)
 
 
 def _annotation(annotation: Any, metadata: tuple[Any, ...], path: tuple[str, ...], parents: tuple[type, ...]) -> Shape:
     origin = get_origin(annotation)
+    metadata = tuple(part for item in metadata for part in _parts(item))
     if origin is Annotated:
         inner, *more = get_args(annotation)
         return _annotation(inner, (*more, *metadata), path, parents)
@@ -118,49 +131,85 @@ def _annotation(annotation: Any, metadata: tuple[Any, ...], path: tuple[str, ...
         parts = [part for part in get_args(annotation) if part is not type(None)]
         if len(parts) != 1 or len(parts) == len(get_args(annotation)):
             raise _refuse(path, "a union of several types is not supported", annotation)
+        if marker := _find(metadata, (Text, Number, Items)):
+            # pydantic would let the marker stand for the whole union, and refuse null.
+            raise _refuse(
+                path, f"{marker} must stand beside the type it bounds", annotation, hint="Annotated[…] | None"
+            )
         return NullableShape(_annotation(parts[0], metadata, path, parents))
     if origin is Literal:
+        _only((), metadata, path)
         return _choice(get_args(annotation), path, annotation)
     if origin is list:
-        limit = _find(metadata, Items)
-        length = limit.max_items if limit else _bound(metadata, annotated_types.MaxLen, "max_length")
-        if length is None:
-            raise _refuse(path, "a list needs a largest number of items", annotation, hint="Annotated[list[…], Items(8)]")
-        return ListShape(_annotation(get_args(annotation)[0], (), (*path, "[]"), parents), int(length))
+        return _list(get_args(annotation)[0], metadata, path, parents)
     if isinstance(annotation, type):
         return _plain(annotation, metadata, path, parents)
     raise _refuse(path, "this type is not supported", annotation)
 
 
+def _list(item: Any, metadata: tuple[Any, ...], path: tuple[str, ...], parents: tuple[type, ...]) -> ListShape:
+    _only((Items, annotated_types.MaxLen), metadata, path)
+    limits = [limit.max_items for limit in metadata if isinstance(limit, Items)]
+    limits += [limit.max_length for limit in metadata if isinstance(limit, annotated_types.MaxLen)]
+    if not limits:
+        hint = "Annotated[list[…], Items(8)]"
+        raise _refuse(path, "a list needs a largest number of items", list[item], hint=hint)
+    return ListShape(_annotation(item, (), (*path, "[]"), parents), min(limits))
+
+
 def _plain(annotation: type, metadata: tuple[Any, ...], path: tuple[str, ...], parents: tuple[type, ...]) -> Shape:
+    if annotation is str:
+        return _text(metadata, path)
+    if annotation is int:
+        return _int(metadata, path)
+    if annotation is Decimal:
+        return _number(metadata, path)
+    _only((), metadata, path)
     if issubclass(annotation, Enum):
         return _choice([member.value for member in annotation], path, annotation)
-    if annotation is str:
-        text = _find(metadata, Text)
-        length = text.max_chars if text else _bound(metadata, annotated_types.MaxLen, "max_length")
-        if length is None:
-            raise _refuse(path, "a string needs a largest length", annotation, hint="Annotated[str, Text(80)] or Verbatim(80)")
-        if _bound(metadata, object, "pattern") is not None:
-            raise _refuse(path, "patterns are not supported", annotation)
-        return TextShape(int(length), isinstance(text, Verbatim))
     if annotation is bool:
         return BoolShape()
-    if annotation is int:
-        low = _bound(metadata, annotated_types.Ge, "ge")
-        high = _bound(metadata, annotated_types.Le, "le")
-        if low is None or high is None:
-            raise _refuse(path, "an int needs both bounds", annotation, hint="Annotated[int, Field(ge=0, le=999)]")
-        return IntShape(int(low), int(high))
-    if annotation is Decimal:
-        number = _find(metadata, Number)
-        if number is None:
-            raise _refuse(path, "a Decimal needs its digits", annotation, hint="Annotated[Decimal, Number(digits=9, places=2)]")
-        return NumberShape(number.digits, number.places, number.signed)
     if annotation is datetime.date:
         return DateShape()
     if issubclass(annotation, BaseModel):
         return _object(annotation, path, parents)
     raise _refuse(path, "this type is not supported", annotation)
+
+
+def _text(metadata: tuple[Any, ...], path: tuple[str, ...]) -> TextShape:
+    text = _find(metadata, Text)
+    if text is None:
+        # max_length alone would let in line breaks and the empty string, which the grammar doesn't write.
+        hint = "Annotated[str, Text(80)] or Verbatim(80)"
+        raise _refuse(path, "a string needs a largest length, as Text or Verbatim", str, hint=hint)
+    _only((Text,), metadata, path)
+    if text.max_chars < 1:
+        raise _refuse(path, "a text has at least one character", text, hint="Text(n) with n ≥ 1")
+    return TextShape(text.max_chars, isinstance(text, Verbatim))
+
+
+def _int(metadata: tuple[Any, ...], path: tuple[str, ...]) -> IntShape:
+    hint = "Annotated[int, Field(ge=0, le=999)]"
+    _only((annotated_types.Ge, annotated_types.Le), metadata, path, hint=hint)
+    lows: list[Any] = [item.ge for item in metadata if isinstance(item, annotated_types.Ge)]
+    highs: list[Any] = [item.le for item in metadata if isinstance(item, annotated_types.Le)]
+    if not lows or not highs:
+        raise _refuse(path, "an int needs both bounds", int, hint=hint)
+    low, high = max(lows), min(highs)
+    if not all(type(bound) is int and abs(bound) <= LARGEST_INT for bound in (low, high)) or low > high:
+        raise _refuse(path, "the bounds must be whole, in order and at most 2**53", f"ge={low}, le={high}", hint=hint)
+    return IntShape(low, high)
+
+
+def _number(metadata: tuple[Any, ...], path: tuple[str, ...]) -> NumberShape:
+    number = _find(metadata, Number)
+    hint = "Annotated[Decimal, Number(digits=9, places=2)]"
+    if number is None:
+        raise _refuse(path, "a Decimal needs its digits", Decimal, hint=hint)
+    _only((Number,), metadata, path)
+    if number.digits < 1 or number.places < 0:
+        raise _refuse(path, "a number has at least one digit and no fewer than 0 places", number, hint=hint)
+    return NumberShape(number.digits, number.places, number.signed)
 
 
 def _choice(values: Sequence[Any], path: tuple[str, ...], annotation: Any) -> ChoiceShape:
@@ -169,16 +218,22 @@ def _choice(values: Sequence[Any], path: tuple[str, ...], annotation: Any) -> Ch
     return ChoiceShape(tuple(values))
 
 
-def _find(metadata: Sequence[Any], kind: type[T]) -> T | None:
-    return next((item for item in metadata if isinstance(item, kind)), None)
+def _parts(item: Any) -> Iterable[Any]:
+    """Interval and StringConstraints are several constraints in one; a FieldInfo in a nested Annotated is the same."""
+    if isinstance(item, FieldInfo):
+        return item.metadata
+    return item if isinstance(item, annotated_types.GroupedMetadata) else (item,)
 
 
-def _bound(metadata: Sequence[Any], kind: type, name: str) -> Any:
-    """The value of a bound, whether given as annotated_types (Ge, MaxLen …) or inside a pydantic Field()."""
+def _find(metadata: Sequence[Any], kind: type[T] | tuple[type[T], ...]) -> T | None:
+    """The last of a kind: the one that pydantic goes by."""
+    return next((item for item in reversed(metadata) if isinstance(item, kind)), None)
+
+
+def _only(kinds: tuple[type, ...], metadata: Sequence[Any], path: tuple[str, ...], hint: str | None = None) -> None:
     for item in metadata:
-        if (kind is not object and isinstance(item, kind)) or hasattr(item, name):
-            return getattr(item, name, None)
-    return None
+        if isinstance(item, CONSTRAINTS) and not isinstance(item, kinds):
+            raise _refuse(path, "the grammar can't hold this constraint", item, hint=hint)
 
 
 def _refuse(path: tuple[str, ...], reason: str, value: Any, hint: str | None = None) -> BadTask:
@@ -206,7 +261,7 @@ def longest(shape: Shape) -> int:
         case TextShape():
             return shape.max_chars + 2
         case ChoiceShape():
-            return max(len(value) for value in shape.values) + 2
+            return max(len(spell(value)) for value in shape.values)
         case BoolShape():
             return 5
         case IntShape():

@@ -5,9 +5,9 @@ Knows nothing of students or boards. Shipped tasks have no privilege: `load_task
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import importlib.util
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +22,8 @@ from boardwright.schemas.compare import ComparatorName
 from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.prompt import Prompt, render
-from boardwright.schemas.shape import NullableShape, NumberShape, ObjectShape, TextShape, shape_of
+from boardwright.schemas.shape import NullableShape, NumberShape, ObjectShape, TextShape, longest, shape_of
+from boardwright.schemas.suggest import did_you_mean
 
 SHIPPED = Path(__file__).parent / "tasks"
 DocumentSource = Callable[[int, str], Iterator[Example]]
@@ -37,7 +38,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gates:
-    """A build under any of these makes no bundle. tolerance: field score that the shipped artifact may lose to the best."""
+    """A build under any of these makes no bundle. tolerance: field score that the artifact may lose to the best one."""
 
     records_right: float = 0.0
     fields_right: float = 0.0
@@ -62,8 +63,11 @@ class Training:
 
 @dataclass(frozen=True)
 class Task:
-    """name: lower case, digits and dashes.  record: the pydantic model.  instruction: one short sentence; every document
-    pays for it in training.  comparators: top-level field → "exact", "text" or "number"; the default follows the type."""
+    """What one student is to do.
+
+    name: lower case, digits and dashes.  record: the pydantic model.  instruction: one short sentence; every document
+    pays for it in training.  comparators: top-level field → "exact", "text" or "number"; the default follows the type.
+    """
 
     name: str
     record: type[BaseModel]
@@ -110,11 +114,12 @@ def load_task(reference: str | Path) -> Task:
     """Load a shipped task by name, or the task of a folder (or of a task.py) by path. Raises BadTask."""
     folder = _folder(reference)
     module = _import(folder, "task")
-    found = [value for value in vars(module).values() if isinstance(value, Task)]
+    # By identity: a second name for the same task is no second task.
+    found = {id(value): value for value in vars(module).values() if isinstance(value, Task)}
     where = folder / "task.py"
     if len(found) != 1:
         raise BadTask(f"task.py holds {len(found)} tasks.", where=where, allowed="one Task(...) at the top level")
-    task = replace(found[0], folder=folder)
+    task = replace(next(iter(found.values())), folder=folder)
     _check(task, where)
     return task
 
@@ -127,12 +132,11 @@ def _folder(reference: str | Path) -> Path:
         return path.resolve()
     if str(reference) in shipped_tasks():
         return SHIPPED / str(reference)
-    close = difflib.get_close_matches(str(reference), shipped_tasks(), 1)
     raise BadTask(
         "There is no such task.",
         value=str(reference),
         allowed=f"{', '.join(shipped_tasks())}, or a folder that holds task.py",
-        next=f"did you mean {close[0]}?" if close else "boardwright init NAME makes a task folder of your own",
+        next=did_you_mean(str(reference), shipped_tasks()) or "boardwright init NAME makes a task folder of your own",
     )
 
 
@@ -155,26 +159,35 @@ def _import(folder: Path, name: str) -> ModuleType:
     except Exception as error:
         del sys.modules[spec.name]
         raise BadTask(
-            f"{path.name} does not load: {type(error).__name__}: {error}.", where=path, next="run it with python to see more"
+            f"{path.name} does not load: {type(error).__name__}: {error}.",
+            where=path,
+            next="run it with python to see more",
         ) from error
     return module
 
 
 def _check(task: Task, where: Path) -> None:
-    if not task.name or not all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in task.name):
+    if not isinstance(task.name, str) or not re.fullmatch("[a-z0-9-]+", task.name):
         raise BadTask("The task's name cannot be used.", where=where, value=task.name, allowed="a-z, 0-9 and dashes")
     if not (isinstance(task.record, type) and issubclass(task.record, BaseModel)):
         raise BadTask("record is not a pydantic model.", where=where, value=task.record, allowed="a BaseModel class")
-    if not task.instruction.strip():
+    if not isinstance(task.instruction, str) or not task.instruction.strip():
         raise BadTask("The instruction is empty.", where=where, allowed="one short sentence")
     names = {name for name, _ in task.shape.fields}
     for name, comparator in task.comparators.items():
         if name not in names:
             raise BadTask("A comparator names no field.", where=where, value=name, allowed=", ".join(sorted(names)))
         if comparator not in get_args(ComparatorName):
-            raise BadTask(
-                "Unknown comparator.", where=f"{where} {name}", value=comparator, allowed=", ".join(get_args(ComparatorName))
-            )
+            known = ", ".join(get_args(ComparatorName))
+            raise BadTask("Unknown comparator.", where=f"{where} {name}", value=comparator, allowed=known)
+    if longest(task.shape) >= task.limits.context:
+        raise BadTask(
+            "The context has no room for a document beside the longest record.",
+            where=where,
+            value=f"limits.context={task.limits.context}",
+            allowed=f"more than {longest(task.shape)} tokens",
+            next="raise limits.context, or tighten the bounds of the fields",
+        )
 
 
 def _default(shape: Any) -> ComparatorName:
