@@ -100,3 +100,18 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a small file whole or not at all: beside it, synced, renamed over it. Raises NoSpace."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with disk(path, f"write {path.name}"):
+            with create(temporary) as file:
+                file.write(text.encode())
+                sync(file)
+            temporary.replace(path)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)

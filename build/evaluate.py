@@ -1,0 +1,71 @@
+"""Evaluate: an artifact's records against the held-out part, through the harness that the board runs.
+
+Knows nothing of how the artifact was made.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from boardwright.build.scores import Evaluation
+from boardwright.device.harness import Harness
+from boardwright.schemas.compare import COMPARATORS, score
+from boardwright.schemas.errors import KitError
+from boardwright.schemas.examples import Example
+from boardwright.schemas.records import spell
+from boardwright.schemas.steps import current_step
+from boardwright.schemas.task import Task
+
+SLOTS = 8
+
+
+def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: Path) -> Evaluation:
+    """Score a harness on examples. Writes `folder/evaluation.json` and `folder/records.jsonl`, a line a document:
+    {id, gold, record or error, wrong: names of the fields that are}."""
+    records: list[dict[str, Any] | None] = []
+    lines = []
+    started = time.perf_counter()
+    outcomes = harness.extract_many(example.text for example in examples)
+    for example, outcome in zip(examples, outcomes, strict=True):
+        record = None if isinstance(outcome, KitError) else outcome.record.model_dump(mode="json")
+        records.append(record)
+        line: dict[str, Any] = {"id": example.id, "gold": example.record}
+        line |= {"error": str(outcome)} if record is None else {"record": record}
+        lines.append(spell(line | {"wrong": wrong_fields(task, example.record, record)}))
+        current_step().progress(len(records), len(examples))
+    seconds = time.perf_counter() - started
+    scores = score([example.record for example in examples], records, task.all_comparators)
+    evaluation = Evaluation(scores, len(examples) / seconds)
+    (folder / "records.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (folder / "evaluation.json").write_text(json.dumps(asdict(evaluation), indent=1) + "\n", encoding="utf-8")
+    return evaluation
+
+
+def golden_records(task: Task, model: Path, examples: Sequence[Example]) -> list[dict[str, Any]]:
+    """What a board must reproduce, {id, text, record, prompt_ids} each; one that fails here is left out."""
+    harness = Harness.load(task, model)
+    lines = []
+    try:
+        for example in examples:
+            prefix, rest = harness.prompt_ids(example.text)
+            try:
+                record = harness.extract(example.text).record.model_dump(mode="json")
+            except KitError:
+                continue
+            lines.append({"id": example.id, "text": example.text, "record": record, "prompt_ids": prefix + rest})
+    finally:
+        harness.close()
+    return lines
+
+
+def wrong_fields(task: Task, gold: dict[str, Any], record: dict[str, Any] | None) -> list[str]:
+    return [
+        name
+        for name, comparator in task.all_comparators.items()
+        if record is None or not COMPARATORS[comparator](gold.get(name), record.get(name))
+    ]

@@ -1,0 +1,95 @@
+"""Export: a merged checkpoint folder as a GGUF in 16 bit. Pure Python, offline: no converter script, no compiler.
+
+Knows nothing of quantization. Llama architecture only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+from safetensors import safe_open
+from transformers import AutoTokenizer
+
+from boardwright.build.tokenizer import first_difference, tokenize_with, tokenizer_to_gguf
+from boardwright.schemas.errors import BadStudent
+
+
+def export_gguf(checkpoint: Path, target: Path, name: str) -> None:
+    """Write `checkpoint` (fp16 safetensors) as a GGUF file. Norms are kept in fp32, as llama.cpp wants them."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    writer = gguf.GGUFWriter(target, "llama")
+    _write_config(writer, config, name)
+    tokenizer_to_gguf(checkpoint, writer, config["vocab_size"])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    for file in sorted(checkpoint.glob("*.safetensors")):
+        with safe_open(file, framework="numpy") as tensors:
+            for key in tensors.keys():  # noqa: SIM118 - not a mapping
+                if key == "lm_head.weight" and config["tie_word_embeddings"]:
+                    continue  # llama.cpp multiplies by the embedding when there is no output tensor
+                mapped = names.get_name(key, try_suffixes=(".weight", ".bias"))
+                if mapped is None:
+                    raise BadStudent("This tensor has no place in a llama GGUF.", where=file.name, value=key)
+                weight = tensors.get_tensor(key)
+                writer.add_tensor(mapped, _arrange(key, weight, config))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def check_tokens(checkpoint: Path, model: Path, texts: Sequence[str]) -> None:
+    """Raise BadStudent unless training's tokenizer and the exported file's read every text the same."""
+    from boardwright.device.engines.llama import LlamaEngine
+
+    engine = LlamaEngine(model, n_ctx=64)
+    try:
+        differing = first_difference(texts, tokenize_with(AutoTokenizer.from_pretrained(checkpoint)), engine.tokenize)
+    finally:
+        engine.close()
+    if differing is not None:
+        raise BadStudent(
+            "Training and llama.cpp split this text differently; the student would fail on the board.",
+            where=model.name,
+            value=differing,
+            next="use another student, or report its tokenizer",
+        )
+
+
+def _write_config(writer: gguf.GGUFWriter, config: dict[str, Any], name: str) -> None:
+    heads = config["num_attention_heads"]
+    head_dim = config.get("head_dim") or config["hidden_size"] // heads
+    rope = config.get("rope_scaling")
+    if rope not in (None, {}):
+        raise BadStudent("RoPE scaling is not supported.", value=rope, allowed="none")
+    writer.add_name(name)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_vocab_size(config["vocab_size"])
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(config["num_key_value_heads"])
+    writer.add_rope_dimension_count(head_dim)
+    writer.add_rope_freq_base(config["rope_theta"])
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+
+
+def _arrange(key: str, weight: npt.NDArray[Any], config: dict[str, Any]) -> npt.NDArray[Any]:
+    if key.endswith("q_proj.weight"):
+        weight = _permute(weight, config["num_attention_heads"])
+    elif key.endswith("k_proj.weight"):
+        weight = _permute(weight, config["num_key_value_heads"])
+    return weight.astype(np.float32 if weight.ndim == 1 else np.float16)
+
+
+def _permute(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:
+    """Rows from the half-split rotary order of transformers to the interleaved one of llama.cpp's llama graph."""
+    rows, columns = weight.shape
+    return weight.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)

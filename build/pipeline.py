@@ -1,0 +1,436 @@
+"""The build: every stage in order, each looked up in the store before it is run.
+
+Knows nothing of how a stage works, and imports one only when it has to run: a build that is all in the store never
+loads torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from boardwright.build.ids import file_id, folder_id
+from boardwright.build.scores import read_evaluation
+from boardwright.build.store import Artifact, Store
+from boardwright.build.student import resolve_student, student_licence
+from boardwright.schemas.compare import Scores
+from boardwright.schemas.encodings import Encoding
+from boardwright.schemas.errors import GateFailed
+from boardwright.schemas.examples import read_examples, read_lines
+from boardwright.schemas.records import spell
+from boardwright.schemas.steps import current_step, step
+from boardwright.schemas.task import Gates, Task, Training
+from boardwright.targets.profile import Target
+
+# Raise a stage's number when the same inputs would give another output.
+VERSIONS = {
+    "data": 1,
+    "tune": 3,
+    "merge": 1,
+    "export": 1,
+    "imatrix": 1,
+    "quantize": 1,
+    "evaluate": 1,
+    "golden": 1,
+    "measure": 1,
+}
+STAGES = tuple(VERSIONS)
+CALIBRATION_DOCUMENTS = 64
+GOLDENS = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a build is asked for.
+
+    examples, valid: labelled files; none for the task's own synthetic documents.  encodings: none for the target's.
+    redo: the first stage to make again, with all after it.
+    """
+
+    task: Task
+    target: Target
+    student: str
+    output: Path
+    training: Training
+    gates: Gates
+    examples: Path | None = None
+    valid: Path | None = None
+    encodings: tuple[Encoding, ...] = ()
+    redo: str | None = None
+
+    def again(self, stage: str) -> bool:
+        return self.redo is not None and STAGES.index(stage) >= STAGES.index(self.redo)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One artifact on the ladder. notes: tensors that are not in the encoding its name promises."""
+
+    encoding: Encoding
+    model: Path
+    size: int
+    scores: Scores
+    documents_per_second: float
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build. ladder: every artifact evaluated, cheapest first, the merged checkpoint (F16) last.
+
+    measured: what `boardwright-device bench --json` says of the bundle.  tuned, data: the stages' own reports.
+    """
+
+    bundle: Path
+    chosen: Rung
+    why: str
+    ladder: list[Rung]
+    measured: dict[str, Any]
+    tuned: dict[str, Any]
+    data: dict[str, Any]
+    held_out: Path
+
+
+def build(request: Request, store: Store) -> Built:
+    """Run the road from documents to a signed bundle. Raises KitError; GateFailed when no artifact is good enough."""
+    student = resolve_student(request.student, store)
+    prepared = _data(request, store)
+    tuned = _tune(request, store, prepared, student)
+    merged = _merge(request, store, student, tuned)
+    exported = _export(request, store, merged, prepared)
+    imatrix = _imatrix(request, store, merged, prepared)
+    yardstick = _rung(request, store, Encoding.F16, exported, prepared)
+    ladder = []
+    for encoding in request.encodings or request.target.encodings:
+        if encoding is Encoding.F16:
+            ladder.append(yardstick)
+            continue
+        quantized = _quantize(request, store, encoding, exported, imatrix)
+        ladder.append(_rung(request, store, encoding, quantized, prepared))
+    chosen, why = choose(ladder, yardstick, request.gates)
+    goldens = _golden(request, store, chosen, prepared)
+    rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
+    ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
+    with step("Pack and sign the bundle"):
+        bundle = _pack(request, chosen, rungs, why, ids, goldens)
+    return Built(
+        bundle=bundle,
+        chosen=chosen,
+        why=why,
+        ladder=rungs,
+        measured=_measure(request, store, bundle),
+        tuned=_read(tuned.path / "tuned.json"),
+        data=_read(prepared.path / "data_report.json"),
+        held_out=prepared.path / "valid.jsonl",
+    )
+
+
+def choose(ladder: Sequence[Rung], yardstick: Rung, gates: Gates) -> tuple[Rung, str]:
+    """The first rung (they go from cheap to dear) within tolerance of the best field score that passes the gates, and
+    why. Raises GateFailed when there is none."""
+    best = max([*ladder, yardstick], key=lambda rung: rung.scores.fields_right)
+    floor = best.scores.fields_right - gates.tolerance
+    near = [rung for rung in ladder if rung.scores.fields_right >= floor]
+    if not near:
+        raise GateFailed(
+            "No encoding of this target keeps the quality of the merged checkpoint.",
+            value=", ".join(f"{r.encoding} {100 * r.scores.fields_right:.1f} %" for r in ladder),
+            allowed=f"fields right ≥ {100 * floor:.1f} % ({best.encoding} less {100 * gates.tolerance:g} points)",
+            next="add a finer encoding such as Q8_0 with --encodings, or raise --gate tolerance=VALUE",
+        )
+    passing = [rung for rung in near if not _missed(rung, gates)]
+    if not passing:
+        rung = max(near, key=lambda rung: rung.scores.records_right)
+        name = _missed(rung, gates)[0]
+        raise GateFailed(
+            f"The build does not pass its gate {name}; no bundle was made.",
+            where=f"{rung.encoding} on {rung.scores.documents} held-out documents",
+            value=round(getattr(rung.scores, name), 4),
+            allowed=f"≥ {getattr(gates, name)}",
+            next=f"train on more or better examples, or accept less with --gate {name}=VALUE",
+        )
+    chosen = passing[0]
+    why = (
+        f"the cheapest within {100 * gates.tolerance:g} point(s) of the best field score, "
+        f"{100 * best.scores.fields_right:.1f} % of {best.encoding}"
+    )
+    cheaper = ladder[: ladder.index(chosen)]
+    if cheaper:
+        why += "; cheaper but worse: " + ", ".join(
+            f"{rung.encoding} {100 * rung.scores.fields_right:.1f} %" for rung in cheaper
+        )
+    return chosen, why
+
+
+def _missed(rung: Rung, gates: Gates) -> list[str]:
+    return [n for n in ("records_right", "fields_right") if getattr(rung.scores, n) < getattr(gates, n)]
+
+
+def _data(request: Request, store: Store) -> Artifact:
+    task, training = request.task, request.training
+    counts = (training.synthetic_train, training.synthetic_valid)
+    given = [file_id(path) for path in (request.examples, request.valid) if path]
+
+    def make(folder: Path) -> None:
+        from boardwright.build.data import prepare
+
+        report = prepare(task, request.examples, request.valid, counts, training.seed, folder)
+        current_step().note(
+            f"{report.train:,} to train on, {report.valid:,} held out; dropped {report.duplicates_dropped} duplicates "
+            f"and {report.near_held_out_dropped} too near a held-out document"
+        )
+
+    return store.produce(
+        "data",
+        VERSIONS["data"],
+        {} if given else {"counts": counts, "seed": training.seed},
+        # Files are read with the record model alone; drawn documents depend on all of the task's folder.
+        [_digest(str(task.shape)), *given] if given else [folder_id(task.folder)],
+        make,
+        title="Prepare the examples",
+        redo=request.again("data"),
+    )
+
+
+def _tune(request: Request, store: Store, prepared: Artifact, student: Artifact) -> Artifact:
+    task, training = request.task, request.training
+    train = prepared.path / "train.jsonl"
+
+    def make(folder: Path) -> None:
+        from boardwright.build.tune import tune
+
+        examples = read_examples(train, task.record)
+        held_out = read_examples(prepared.path / "valid.jsonl", task.record)
+        tuned = tune(task, examples, held_out, student.path, training, folder)
+        current_step().note(
+            f"{tuned.steps} steps, {tuned.tokens_per_second:,.0f} tokens/s, loss {tuned.final_loss:.4f}"
+        )
+
+    recipe = {name: value for name, value in asdict(training).items() if not name.startswith("synthetic")}
+    # Of the task, training depends on these three; a gate or a comparator changed in task.py trains nothing anew.
+    contract = _digest(f"{task.prompt('')}\n{task.shape}\n{task.limits.context}")
+    return store.produce(
+        "tune",
+        VERSIONS["tune"],
+        {**recipe, "contract": contract},
+        [file_id(train), student.id],
+        make,
+        title="Tune the student",
+        resumable=True,
+        redo=request.again("tune"),
+    )
+
+
+def _merge(request: Request, store: Store, student: Artifact, tuned: Artifact) -> Artifact:
+    def make(folder: Path) -> None:
+        from boardwright.build.tune import merge
+
+        merge(student.path, tuned.path / "adapter", folder)
+
+    return store.produce(
+        "merge",
+        VERSIONS["merge"],
+        {},
+        [student.id, tuned.id],
+        make,
+        title="Merge the adapter into 16 bit",
+        redo=request.again("merge"),
+    )
+
+
+def _export(request: Request, store: Store, merged: Artifact, prepared: Artifact) -> Artifact:
+    def make(folder: Path) -> None:
+        from boardwright.build.export import check_tokens, export_gguf
+
+        model = folder / _file_name(Encoding.F16)
+        export_gguf(merged.path, model, f"{request.task.name} student")
+        texts = [example.text for example in read_examples(prepared.path / "train.jsonl", request.task.record)]
+        check_tokens(merged.path, model, texts)
+        current_step().note(f"{len(texts):,} texts split the same in training and in llama.cpp")
+
+    return store.produce(
+        "export",
+        VERSIONS["export"],
+        {"name": request.task.name},
+        [merged.id, prepared.id],
+        make,
+        title="Export to GGUF",
+        redo=request.again("export"),
+    )
+
+
+def _imatrix(request: Request, store: Store, merged: Artifact, prepared: Artifact) -> Artifact:
+    def make(folder: Path) -> None:
+        from transformers import AutoTokenizer
+
+        from boardwright.build.quantize import importance_matrix
+        from boardwright.build.tune import encode_all
+
+        examples = read_examples(prepared.path / "train.jsonl", request.task.record)[:CALIBRATION_DOCUMENTS]
+        rows = encode_all(request.task, examples, AutoTokenizer.from_pretrained(merged.path))
+        importance_matrix(merged.path, [row["input_ids"] for row in rows], folder)
+
+    return store.produce(
+        "imatrix",
+        VERSIONS["imatrix"],
+        {"documents": CALIBRATION_DOCUMENTS},
+        [merged.id, prepared.id],
+        make,
+        title="Collect the importance matrix",
+        redo=request.again("imatrix"),
+    )
+
+
+def _quantize(request: Request, store: Store, encoding: Encoding, exported: Artifact, imatrix: Artifact) -> Artifact:
+    def make(folder: Path) -> None:
+        from boardwright.build.quantize import IMATRIX, quantize
+
+        source = exported.path / _file_name(Encoding.F16)
+        notes = quantize(source, folder / _file_name(encoding), encoding, imatrix.path / IMATRIX)
+        (folder / "notes.json").write_text(json.dumps(notes) + "\n", encoding="utf-8")
+        for note in notes:
+            current_step().note(note)
+
+    return store.produce(
+        "quantize",
+        VERSIONS["quantize"],
+        {"encoding": encoding.value},
+        [exported.id, imatrix.id],
+        make,
+        title=f"Quantize to {encoding}",
+        redo=request.again("quantize"),
+    )
+
+
+def _rung(request: Request, store: Store, encoding: Encoding, artifact: Artifact, prepared: Artifact) -> Rung:
+    """An artifact's place on the ladder: every held-out document through the harness."""
+    task = request.task
+    model = artifact.path / _file_name(encoding)
+    held_out = prepared.path / "valid.jsonl"
+
+    def make(folder: Path) -> None:
+        from boardwright.build.evaluate import SLOTS, evaluate
+        from boardwright.device.harness import Harness
+
+        harness = Harness.load(task, model, slots=SLOTS)
+        try:
+            result = evaluate(task, harness, read_examples(held_out, task.record), folder)
+        finally:
+            harness.close()
+        scores = result.scores
+        current_step().note(f"records {100 * scores.records_right:.1f} %, fields {100 * scores.fields_right:.1f} %")
+
+    evaluated = store.produce(
+        "evaluate",
+        VERSIONS["evaluate"],
+        {"comparators": task.all_comparators, "prompt": str(task.prompt("")), "context": task.limits.context},
+        [artifact.id, file_id(held_out), _digest(str(task.shape))],
+        make,
+        title=f"Evaluate {encoding}",
+        redo=request.again("evaluate"),
+    )
+    result = read_evaluation(evaluated.path)
+    notes_file = artifact.path / "notes.json"
+    notes = json.loads(notes_file.read_text(encoding="utf-8")) if notes_file.is_file() else []
+    return Rung(encoding, model, model.stat().st_size, result.scores, result.documents_per_second, notes)
+
+
+def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact) -> list[dict[str, Any]]:
+    """What a board must reproduce: prompts with their token ids, and this machine's records."""
+    held_out = prepared.path / "valid.jsonl"
+
+    def make(folder: Path) -> None:
+        from boardwright.build.evaluate import golden_records
+
+        examples = read_examples(held_out, request.task.record)[:GOLDENS]
+        lines = golden_records(request.task, chosen.model, examples)
+        (folder / "golden.jsonl").write_text("".join(f"{spell(line)}\n" for line in lines), encoding="utf-8")
+
+    made = store.produce(
+        "golden",
+        VERSIONS["golden"],
+        {"documents": GOLDENS, "prompt": str(request.task.prompt("")), "context": request.task.limits.context},
+        [file_id(chosen.model), file_id(held_out), _digest(str(request.task.shape))],
+        make,
+        title="Record the golden documents",
+        redo=request.again("golden"),
+    )
+    return [line for _, line in read_lines(made.path / "golden.jsonl")]
+
+
+def _measure(request: Request, store: Store, bundle: Path) -> dict[str, Any]:
+    """Latency, speed and memory of the bundle on this machine, by the command that a board would run."""
+
+    def make(folder: Path) -> None:
+        from boardwright.build.measure import measure
+
+        (folder / "measured.json").write_text(json.dumps(measure(bundle), indent=1) + "\n", encoding="utf-8")
+
+    made = store.produce(
+        "measure",
+        VERSIONS["measure"],
+        {"machine": platform.node()},  # another machine has other figures
+        [file_id(bundle)],
+        make,
+        title="Measure the bundle on this machine",
+        redo=request.again("measure"),
+    )
+    figures: dict[str, Any] = json.loads((made.path / "measured.json").read_text(encoding="utf-8"))
+    return figures
+
+
+def _pack(
+    request: Request,
+    chosen: Rung,
+    rungs: Sequence[Rung],
+    why: str,
+    ids: Mapping[str, str],
+    goldens: Sequence[Mapping[str, Any]],
+) -> Path:
+    from boardwright.build.pack import pack
+
+    scores = {
+        "documents": chosen.scores.documents,
+        "chosen": chosen.encoding.value,
+        "why": why,
+        "gates": asdict(request.gates),
+        "ladder": {rung.encoding.value: {"bytes": rung.size, **asdict(rung.scores)} for rung in rungs},
+    }
+    return pack(
+        request.task,
+        request.target,
+        chosen.model,
+        chosen.encoding.value,
+        student=request.student,
+        licences=[
+            {"name": request.student, **student_licence(request.student)},
+            {"name": "boardwright", "license": "Apache-2.0", "source": "this project"},
+        ],
+        scores=scores,
+        content_ids=ids,
+        goldens=goldens,
+        folder=request.output,
+    )
+
+
+def with_training(task: Task, **changes: Any) -> Training:
+    """The task's training with what the caller gave (None: left as it is)."""
+    return replace(task.training, **{name: value for name, value in changes.items() if value is not None})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value
+
+
+def _file_name(encoding: Encoding) -> str:
+    return f"model-{encoding.value}.gguf"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,25 @@
+"""The scores of an artifact, as `evaluate` leaves them in the store.
+
+Knows nothing of models, so that reading scores loads none.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from boardwright.schemas.compare import Scores
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """documents_per_second: with several records in flight, on the machine that evaluated."""
+
+    scores: Scores
+    documents_per_second: float
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    stored = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
+    return Evaluation(Scores(**stored["scores"]), stored["documents_per_second"])

@@ -1,0 +1,109 @@
+"""What a build says when it is done: the ladder, the choice and why, speed and memory, and what to type next.
+
+Knows nothing of how the figures came about; each says how it was had.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from boardwright.schemas.compare import Scores
+
+if TYPE_CHECKING:
+    from boardwright.build.pipeline import Built, Rung
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Columns of text; those in `right` are aligned to the right."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+
+    def show(line: Sequence[str]) -> str:
+        cells = [c.rjust(w) if i in right else c.ljust(w) for i, (c, w) in enumerate(zip(line, widths, strict=True))]
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([show(lines[0]), *(show(line) for line in lines[1:])])
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def scores_text(scores: Scores) -> str:
+    """Scores of one artifact, field by field."""
+    rows = [[name, percent(share)] for name, share in scores.per_field.items()]
+    rows += [["all fields", percent(scores.fields_right)], ["whole records", percent(scores.records_right)]]
+    failed = f", {scores.failed} without a record" if scores.failed else ", all with a valid record"
+    return f"{scores.documents:,} documents{failed}\n" + table(["field", "right"], rows, right=(1,))
+
+
+def build_text(built: Built) -> str:
+    chosen = built.chosen
+    rows = [_row(rung, rung is chosen) for rung in built.ladder]
+    head = ["", "encoding", "MB", "records right", "fields right", "failed", "docs/s"]
+    size = built.bundle.stat().st_size / 1e6
+    parts = [
+        f"Held-out scores of every artifact ({chosen.scores.documents:,} documents that training never saw; F16 is the "
+        "merged checkpoint; docs/s with 8 records in flight):",
+        table(head, rows, right=(2, 3, 4, 5, 6)),
+        *(f"  {note}" for rung in built.ladder for note in rung.notes),
+        f"Chosen: {chosen.encoding}, {built.why}.",
+        "  by field: " + ", ".join(f"{name} {percent(share)}" for name, share in chosen.scores.per_field.items()),
+        _training_line(built),
+        _measured_lines(built),
+        f"Bundle: {built.bundle} ({size:.1f} MB), signed",
+    ]
+    return "\n" + "\n".join(parts)
+
+
+def build_json(built: Built) -> str:
+    return json.dumps(
+        {
+            "bundle": str(built.bundle),
+            "bytes": built.bundle.stat().st_size,
+            "chosen": built.chosen.encoding.value,
+            "why": built.why,
+            "ladder": {
+                rung.encoding.value: {
+                    "bytes": rung.size,
+                    "documents_per_second": rung.documents_per_second,
+                    "notes": rung.notes,
+                    **asdict(rung.scores),
+                }
+                for rung in built.ladder
+            },
+            "measured": built.measured,
+            "training": built.tuned,
+            "data": built.data,
+            "held_out": str(built.held_out),
+        }
+    )
+
+
+def _row(rung: Rung, chosen: bool) -> list[str]:
+    return [
+        "→" if chosen else "",
+        rung.encoding.value,
+        f"{rung.size / 1e6:.1f}",
+        percent(rung.scores.records_right),
+        percent(rung.scores.fields_right),
+        str(rung.scores.failed),
+        f"{rung.documents_per_second:.1f}",
+    ]
+
+
+def _training_line(built: Built) -> str:
+    tuned = built.tuned
+    return (
+        f"Training: {tuned['steps']:,} steps in {tuned['seconds'] / 60:.1f} min, "
+        f"{tuned['tokens_per_second']:,.0f} tokens/s, "
+        f"loss {tuned['final_loss']:.4f}, held-out loss {tuned['held_out_loss']:.4f}"
+    )
+
+
+def _measured_lines(built: Built) -> str:
+    figures = built.measured
+    return f"Measured on this machine: {json.dumps(figures)}"

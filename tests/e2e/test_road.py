@@ -1,0 +1,135 @@
+"""The whole road, with the real student: documents in, a signed bundle out, a record extracted offline."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from boardwright.schemas.task import load_task
+
+from .conftest import House
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+INVOICE = "Rhogen GmbH\nRechnung 2280521\nDatum: 17.12.2022\nSumme: 7.817,00 EUR\n"
+
+
+def test_a_build_ends_in_a_signed_bundle_and_says_what_every_artifact_scored(
+    house: House, built: dict[str, Any]
+) -> None:
+    assert list(built["ladder"]) == ["Q4_0", "Q8_0", "F16"]
+    assert all(rung["documents"] == 12 and 0 <= rung["fields_right"] <= 1 for rung in built["ladder"].values())
+    assert built["ladder"]["Q4_0"]["bytes"] < built["ladder"]["Q8_0"]["bytes"] < built["ladder"]["F16"]["bytes"]
+    assert built["training"]["steps"] == 3
+    ran = house.run("boardwright", "verify", built["bundle"])
+    assert ran.returncode == 0 and "hold" in ran.stdout
+
+
+def test_every_held_out_document_has_a_valid_record(built: dict[str, Any]) -> None:
+    assert [rung["failed"] for rung in built["ladder"].values()] == [0, 0, 0]
+
+
+def test_the_second_build_only_looks_up_and_makes_the_same_bundle(
+    house: House, small_build: list[str], built: dict[str, Any]
+) -> None:
+    before = Path(built["bundle"]).read_bytes()
+    ran = house.run(*small_build, "-o", house.root / "out")
+    again = json.loads(ran.stdout.splitlines()[-1])
+    made = [json.loads(line) for line in ran.stderr.splitlines() if '"done"' in line]
+    assert [event["step"] for event in made] == ["Pack and sign the bundle"]
+    assert again == built
+    assert Path(built["bundle"]).read_bytes() == before
+
+
+def test_a_record_is_extracted_with_no_network_at_all(house: House, built: dict[str, Any], tmp_path: Path) -> None:
+    document = tmp_path / "invoice.txt"
+    document.write_text(INVOICE, encoding="utf-8")
+    program = str(Path(sys.executable).with_name("boardwright-device"))
+    # A network namespace of its own: not even loopback is up.
+    command = ["unshare", "-rn", program, "extract", "--bundle", built["bundle"], "--json", str(document)]
+    ran = subprocess.run(command, env=house.environment, capture_output=True, text=True, check=False)
+    if "Operation not permitted" in ran.stderr:
+        pytest.skip("this machine does not let us make a network namespace")
+    assert ran.returncode == 0, ran.stderr
+    line = json.loads(ran.stdout)
+    record = load_task("invoice").record.model_validate(line["record"])
+    assert set(line) >= {"id", "record", "timing_ms", "passes", "tokens", "spans", "confidence", "escalate"}
+    assert line["passes"] <= line["tokens"]
+    for name, (start, end) in line["spans"].items():
+        assert INVOICE[start:end] == getattr(record, name)
+
+
+def test_evaluate_scores_a_bundle_on_any_examples(house: House, built: dict[str, Any], tmp_path: Path) -> None:
+    generate = load_task("invoice").documents()
+    assert generate is not None
+    examples = tmp_path / "examples.jsonl"
+    lines = [example.line() for example in itertools.islice(generate(99, "valid"), 5)]
+    examples.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    ran = house.run("boardwright", "evaluate", "--bundle", built["bundle"], "--examples", examples, "--json")
+    assert ran.returncode == 0, ran.stderr
+    scores = json.loads(ran.stdout.splitlines()[-1])["scores"]
+    assert scores["documents"] == 5 and scores["failed"] == 0
+
+
+def test_a_task_of_ones_own_builds_unchanged(house: House, student_gguf: Path, tmp_path: Path) -> None:
+    assert house.run("boardwright", "init", "my-tickets", cwd=tmp_path).returncode == 0
+    ran = house.run(
+        "boardwright", "build", tmp_path / "my-tickets", "--student", student_gguf, "--documents", "24",
+        "--held-out", "10", "--epochs", "0.4", "--encodings", "Q8_0", "--gate", "records_right=0",
+        "--gate", "fields_right=0", "--gate", "tolerance=1", "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["my-tickets-1.0.0-host.bwb"]
+
+
+def test_a_build_that_was_killed_while_tuning_goes_on_where_it_was(
+    house: House, student_gguf: Path, tmp_path: Path
+) -> None:
+    environment = house.environment | {"BOARDWRIGHT_CHECKPOINT_SECONDS": "0"}
+    command = [
+        str(Path(sys.executable).with_name("boardwright")), "build", "invoice", "--student", str(student_gguf),
+        "--documents", "80", "--held-out", "10", "--epochs", "1", "--seed", "21", "--encodings", "Q8_0",
+        "--gate", "records_right=0", "--gate", "fields_right=0", "--gate", "tolerance=1",
+        "-o", str(tmp_path / "out"), "--json",
+    ]  # fmt: skip
+    log = tmp_path / "log"
+    with log.open("w") as stderr:
+        first = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=stderr, start_new_session=True
+        )
+        work = house.root / "store" / "work"
+        deadline = time.monotonic() + 300
+        while not list(work.glob("*/scratch/checkpoint-*/trainer_state.json")):
+            assert first.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.1)
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    assert not (tmp_path / "out").exists()
+    second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert second.returncode == 0, second.stderr
+    assert "going on from step" in second.stderr
+    assert len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_one_flipped_bit_or_an_unknown_key_is_refused(house: House, built: dict[str, Any], tmp_path: Path) -> None:
+    flipped = tmp_path / "flipped.bwb"
+    shutil.copyfile(built["bundle"], flipped)
+    with flipped.open("r+b") as file:
+        file.seek(flipped.stat().st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 1]))
+    ran = house.run("boardwright-device", "extract", "--bundle", flipped, "--json")
+    assert ran.returncode == 2 and "error" in ran.stderr
+    stranger = House(tmp_path / "stranger")
+    ran = stranger.run("boardwright-device", "info", "--bundle", built["bundle"])
+    assert ran.returncode == 2 and "key" in ran.stderr
