@@ -150,8 +150,7 @@ def _amount(event: Event) -> str:
     """As in: 120/400 (30%), 8.1/s, 34.6 s left. Rate and rest as far as they are known."""
     done, total = event.done or 0.0, event.total
     parts = [f"{done:g}/{total:g} ({done / total:.0%})" if total else f"{done:g}"]
-    if done > 0 and event.seconds > 0:
-        rate = done / event.seconds
+    if rate := event.rate:
         parts.append(f"{rate:.3g}/s" if rate < 1000 else f"{rate:,.0f}/s")
         if total and done < total:
             parts.append(f"{duration((total - done) / rate)} left")

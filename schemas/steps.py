@@ -27,6 +27,7 @@ class Event:
 
     id: unique in this process.  parents: titles of the enclosing steps, outermost first.
     done, total: of a progress event; total is None when nobody knows it.
+    rate: done a second since the first progress event; what a resumed step found done was not done now.
     text: the note, why it failed, or what was reused.
     """
 
@@ -38,6 +39,7 @@ class Event:
     done: float | None = None
     total: float | None = None
     text: str | None = None
+    rate: float | None = None
 
 
 class Reporter(Protocol):
@@ -67,13 +69,17 @@ class Step:
         self._id = next(_ids)
         self._started = time.monotonic()
         self._reused: str | None = None
+        self._first: tuple[float, float] | None = None
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
 
     def progress(self, done: float, total: float | None = None) -> None:
-        self._emit("progress", done=done, total=total)
+        began_at, began = self._first = self._first or (self.seconds, done)
+        seconds = self.seconds - began_at
+        rate = (done - began) / seconds if done > began and seconds > 0 else None
+        self._emit("progress", done=done, total=total, rate=rate)
 
     def note(self, text: str) -> None:
         self._emit("note", text=text)
@@ -83,10 +89,16 @@ class Step:
         self._reused = text
 
     def _emit(
-        self, kind: Kind, *, done: float | None = None, total: float | None = None, text: str | None = None
+        self,
+        kind: Kind,
+        *,
+        done: float | None = None,
+        total: float | None = None,
+        text: str | None = None,
+        rate: float | None = None,
     ) -> None:
         if self.title:  # none: current_step() outside any step, which nobody watches
-            _send(Event(kind, self._id, self.title, self.parents, self.seconds, done, total, text))
+            _send(Event(kind, self._id, self.title, self.parents, self.seconds, done, total, text, rate))
 
     def _finish(self) -> None:
         if self._reused is None:

@@ -54,6 +54,19 @@ def test_a_step_reports_from_start_to_done() -> None:
     assert seen.closed
 
 
+def test_what_a_resumed_step_found_done_does_not_count_for_its_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    seen = Seen()
+    with use_reporter(seen), step("Tune") as s:
+        s.progress(100, 200)
+        now = 10.0
+        s.progress(105, 200)
+    first, second = (event.rate for event in seen.events if event.kind == "progress")
+    assert first is None
+    assert second == pytest.approx(0.5)
+
+
 def test_nested_steps_know_their_parents() -> None:
     seen = Seen()
     with use_reporter(seen), step("Build"), step("Tune"), step("Load"):
@@ -140,7 +153,7 @@ def test_plain_lines_are_throttled_per_step_and_indented() -> None:
     reporter = PlainReporter(out)
     reporter.report(event("start"))
     for tenth in range(1, 121):
-        reporter.report(event("progress", tenth / 10, done=tenth, total=400))
+        reporter.report(event("progress", tenth / 10, done=tenth, total=400, rate=10.0))
     reporter.report(Event("note", 2, "Load", ("Tune",), 0.5, text="bf16"))
     reporter.report(event("done", 12.0))
     assert out.getvalue().splitlines() == [
@@ -155,7 +168,7 @@ def test_plain_lines_are_throttled_per_step_and_indented() -> None:
 def test_plain_lines_of_the_other_ends() -> None:
     out = io.StringIO()
     reporter = PlainReporter(out, every=0)
-    reporter.report(event("progress", 2.0, done=10))
+    reporter.report(event("progress", 2.0, done=10, rate=5.0))
     reporter.report(event("failed", 185.2, text="loss is NaN"))
     reporter.report(event("reused", 0.0, text="took 41 min 00 s"))
     assert out.getvalue().splitlines() == [
