@@ -117,7 +117,8 @@ class _Writer:
 
 
 def _literal(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    # ASCII alone: Lark's lexer refuses a string with a raw control character, and DEL is one.
+    return json.dumps(text).replace("\x7f", "\\u007f")
 
 
 def _regex(pattern: str) -> str:
