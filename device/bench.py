@@ -1,0 +1,152 @@
+"""How fast a bundle is here: every figure is measured on this machine, on these documents.
+
+Knows nothing of boards: what another machine would do is for the build to predict.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from boardwright.schemas.errors import KitError
+from boardwright.schemas.steps import step
+
+if TYPE_CHECKING:
+    from boardwright.device.harness import Harness, Result
+
+WARM_UP = 2
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Percentiles in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """latency: of a record, from its text to its validated form.  first_token: of that, until its first logits.
+
+    prefill: tokens of document and turn marks a second; the fixed prefix is in the cache.  decode: tokens of the record
+    a second, those that the grammar forces included.  failed: documents that gave an error; in no other figure.
+    """
+
+    records: int
+    failed: int
+    slots: int
+    latency_ms: Spread
+    first_token_ms: Spread
+    prefill_tokens_per_s: float
+    decode_tokens_per_s: float
+    passes_per_record: float
+    tokens_per_record: float
+    prompt_tokens_per_record: float
+    records_per_minute: float
+
+
+def measure(harness: Harness, texts: Sequence[str], records: int, slots: int = 1) -> Figures:
+    """Run `records` documents, taken from `texts` in turn, after a warm-up. Raises KitError when all of them fail."""
+    prefix = len(harness.prompt_ids("")[0])
+    for _ in harness.extract_many(islice(cycle(texts), WARM_UP), slots=slots):
+        pass
+    good: list[Result] = []
+    errors: list[KitError] = []
+    with step("Measure") as running:
+        started = time.perf_counter()
+        for number, outcome in enumerate(harness.extract_many(islice(cycle(texts), records), slots=slots), 1):
+            if isinstance(outcome, KitError):
+                errors.append(outcome)
+            else:
+                good.append(outcome)
+            running.progress(number, records)
+        seconds = time.perf_counter() - started
+    if not good:
+        raise errors[0]
+    return Figures(
+        records=len(good),
+        failed=len(errors),
+        slots=slots,
+        latency_ms=_spread([one.timing.total for one in good]),
+        first_token_ms=_spread([one.timing.prefill for one in good]),
+        prefill_tokens_per_s=_rate([(one.prompt_tokens - prefix, one.timing.prefill) for one in good]),
+        decode_tokens_per_s=_rate([(one.tokens, one.timing.decode) for one in good]),
+        passes_per_record=fmean(one.passes for one in good),
+        tokens_per_record=fmean(one.tokens for one in good),
+        prompt_tokens_per_record=fmean(one.prompt_tokens for one in good),
+        records_per_minute=60 * len(good) / seconds,
+    )
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The smallest value that at least `percent` % do not exceed: one that was measured, not one in between."""
+    ranked = sorted(values)
+    return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]
+
+
+def as_json(figures: Figures, machine: dict[str, Any]) -> dict[str, Any]:
+    rounded = {name: _rounded(value) for name, value in asdict(figures).items()}
+    return {"how": "measured", "figures": rounded, "machine": machine}
+
+
+def table(figures: Figures, machine: dict[str, Any]) -> list[tuple[str, str]]:
+    """Rows for people."""
+    total, first = figures.latency_ms, figures.first_token_ms
+    shared = f", {figures.slots} at a time" if figures.slots > 1 else ""
+    return [
+        ("records", f"{figures.records}{shared}" + (f", {figures.failed} failed" if figures.failed else "")),
+        ("a record", f"p50 {total.p50:.0f} ms, p95 {total.p95:.0f} ms, p99 {total.p99:.0f} ms"),
+        ("first token", f"p50 {first.p50:.0f} ms, p95 {first.p95:.0f} ms, p99 {first.p99:.0f} ms"),
+        ("prefill", f"{figures.prefill_tokens_per_s:.0f} tokens/s ({figures.prompt_tokens_per_record:.0f} a prompt)"),
+        ("decode", f"{figures.decode_tokens_per_s:.0f} tokens/s, forced ones included"),
+        ("passes", f"{figures.passes_per_record:.1f} a record, for {figures.tokens_per_record:.1f} tokens"),
+        ("throughput", f"{figures.records_per_minute:.0f} records/min"),
+        ("load", f"{machine['verify_s']:.2f} s to verify and lay out, {machine['load_s']:.2f} s to load"),
+        ("memory", f"{machine['peak_rss_mb']:.0f} MB at the peak"),
+        ("model", f"{machine['model_mb']:.1f} MB, {machine['encoding']}"),
+        ("threads", f"{machine['decode_threads']} for decoding, {machine['prefill_threads']} for prefill"),
+        ("machine", machine["cpu"]),
+    ]
+
+
+def peak_rss_mb() -> float:
+    """The most memory that this process has held, in 10^6 bytes."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise KitError("The kernel does not tell the peak memory.", where="/proc/self/status", allowed="a line VmHWM:")
+
+
+def cpu_name() -> str:
+    """What this machine calls itself: the board where there is a device tree, else the CPU."""
+    tree = Path("/proc/device-tree/model")
+    if tree.is_file():
+        return tree.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "model name":
+            return value.strip()
+    return platform.machine()
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(*(percentile(values, percent) for percent in (50, 95, 99)))
+
+
+def _rate(pairs: Sequence[tuple[int, float]]) -> float:
+    """Tokens a second over all pairs of (tokens, milliseconds)."""
+    return 1e3 * sum(tokens for tokens, _ in pairs) / max(sum(ms for _, ms in pairs), 1e-9)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _rounded(inner) for name, inner in value.items()}
+    return round(value, 2) if isinstance(value, float) else value

@@ -1,0 +1,181 @@
+"""A bundle file, verified and laid out, ready to run: on a board, and on the workstation that made it.
+
+Knows nothing of slots or commands. What a bundle holds beside its manifest:
+
+    model.gguf      or as the manifest's `model` names it
+    task/task.py    the contract; runs here because the bundle is signed
+    target.json     the board profile
+    golden.jsonl    documents with the token ids of their prompts and the records that are to come out
+    scores.json     what the build measured
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from boardwright.schemas.bundle import Bundle, open_bundle
+from boardwright.schemas.errors import BadBundle, KitError
+from boardwright.schemas.keys import trusted_keys
+from boardwright.schemas.task import Task, load_task
+from boardwright.targets.profile import Target
+
+if TYPE_CHECKING:
+    # llama.cpp and numpy take longer to import than all else here, and `info` needs neither.
+    from boardwright.device.harness import Harness
+
+TASK, TARGET, GOLDEN, SCORES = "task", "target.json", "golden.jsonl", "scores.json"
+MAX_PART = 16 * 1024 * 1024
+REBUILD = "build the bundle again, with the same boardwright as on the board"
+
+
+class Golden(BaseModel):
+    """A document whose prompt and record are known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    text: str
+    record: dict[str, Any]
+    prompt_ids: Annotated[tuple[int, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A verified bundle and the folder that it lies in."""
+
+    bundle: Bundle
+    folder: Path
+    task: Task
+    target: Target
+    goldens: tuple[Golden, ...]
+    scores: dict[str, Any]
+
+    @property
+    def model(self) -> Path:
+        return self.folder / self.bundle.manifest.model
+
+    def threads(self, threads: int | None = None, prefill_threads: int | None = None) -> tuple[int, int]:
+        """Threads for (decode, prefill): as given, else the target's, but never more of those than there are cores."""
+        cores = len(os.sched_getaffinity(0))
+        wanted = self.target.threads
+        return (
+            threads or min(wanted.decode or cores, cores),
+            prefill_threads or threads or min(wanted.prefill or cores, cores),
+        )
+
+    def harness(self, slots: int = 1, threads: int | None = None, prefill_threads: int | None = None) -> Harness:
+        """Load the model and certify the prompt. slots: records in flight at once. Raises BadBundle."""
+        from boardwright.device.harness import Harness
+
+        decode, prefill = self.threads(threads, prefill_threads)
+        harness = Harness.load(self.task, self.model, slots=slots, threads=decode, prefill_threads=prefill)
+        try:
+            self.certify(harness)
+        except BaseException:
+            harness.close()
+            raise
+        return harness
+
+    def certify(self, harness: Harness) -> None:
+        """The prompt here is the prompt of training: token ids of every golden document agree. Raises BadBundle."""
+        for golden in self.goldens:
+            prefix, rest = harness.prompt_ids(golden.text)
+            found, stored = [*prefix, *rest], list(golden.prompt_ids)
+            if found != stored:
+                at = next((i for i, pair in enumerate(zip(found, stored, strict=False)) if pair[0] != pair[1]), None)
+                at = min(len(found), len(stored)) if at is None else at
+                raise BadBundle(
+                    "The prompt here is not the one that the student was trained with: "
+                    "the template or the tokenizer differs.",
+                    where=f"{self.bundle.path}: {GOLDEN}: document {golden.id}, token {at}",
+                    value=found[at : at + 8],
+                    allowed=stored[at : at + 8],
+                    next=REBUILD,
+                )
+
+
+def cache_folder() -> Path:
+    """Where bundles are laid out: $BOARDWRIGHT_CACHE, else boardwright/bundles in the user's cache folder."""
+    if named := os.environ.get("BOARDWRIGHT_CACHE"):
+        return Path(named)
+    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if cache.is_absolute():  # the XDG rule: a relative path there is to be ignored
+        return cache / "boardwright" / "bundles"
+    try:
+        return Path.home() / ".cache" / "boardwright" / "bundles"
+    except RuntimeError as error:
+        raise KitError(
+            "There is no home folder to keep bundles in.",
+            next="set BOARDWRIGHT_CACHE to a folder that you can write to",
+        ) from error
+
+
+def load_bundle(path: Path, key: Path | None = None, cache: Path | None = None) -> Installed:
+    """Verify a bundle, lay it out and read it; nothing is written before signature and hashes hold.
+
+    key: a .pub file to trust beside those of this machine.  cache: where to lay it out, `cache_folder()` unless told.
+    Raises BadBundle, BadTask, NoSpace, KitError."""
+    bundle = open_bundle(path, trusted_keys(key))
+    target = _part(Target, bundle.read(TARGET, MAX_PART), f"{path}: {TARGET}")
+    goldens = tuple(_goldens(bundle))
+    scores = _object(bundle.read(SCORES, MAX_PART), f"{path}: {SCORES}")
+    folder = bundle.stage(cache or cache_folder())
+    with _no_bytecode():
+        task = load_task(folder / TASK)
+    return Installed(bundle, folder, task, target, goldens, scores)
+
+
+def _goldens(bundle: Bundle) -> Iterator[Golden]:
+    where = f"{bundle.path}: {GOLDEN}"
+    lines = bundle.read(GOLDEN, MAX_PART).splitlines()
+    if not lines:
+        # Without one, nothing would vouch for the prompt.
+        raise BadBundle("The bundle has no golden document.", where=where, allowed="one or more", next=REBUILD)
+    for number, line in enumerate(lines, 1):
+        yield _part(Golden, line, f"{where}:{number}")
+
+
+_PartT = TypeVar("_PartT", bound=BaseModel)
+
+
+def _part(model: type[_PartT], data: bytes, where: str) -> _PartT:
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        raise BadBundle(
+            f"A part of the bundle does not validate: {first['msg']}.",
+            where=f"{where}: {place}" if place else where,
+            value=None if first["type"] == "missing" else first["input"],
+            next=REBUILD,
+        ) from None
+
+
+def _object(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(data.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BadBundle(f"A part of the bundle is not JSON: {error}.", where=where, next=REBUILD) from None
+    if not isinstance(value, dict):
+        raise BadBundle("A part of the bundle is not a JSON object.", where=where, value=value, next=REBUILD)
+    return value
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """A staged folder holds what the manifest names and nothing else: a __pycache__ would make it damaged."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before

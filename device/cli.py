@@ -1,0 +1,192 @@
+"""`boardwright-device`: the commands of a board, and of a bundle on any machine.
+
+Knows only options and exit codes; each command imports what it needs when it runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from boardwright.device.command_line import Commands, debug_option
+
+COUNT = click.IntRange(min=1)
+FILE = click.Path(path_type=Path)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="boardwright", message="boardwright-device %(version)s")
+@debug_option
+def main() -> None:
+    """Fill a schema from documents, offline, with a bundle.
+
+    Exit codes: 0 all is well, 1 something failed on the way, 2 it could not run.
+    """
+
+
+def bundle_options(command: Any) -> Any:
+    for option in (
+        debug_option,
+        click.option("--key", type=FILE, metavar="PUB", help="Trust this public key, beside those of this machine."),
+        click.option(
+            "--bundle", required=True, type=FILE, metavar="B", envvar="BOARDWRIGHT_BUNDLE", help="The .bwb file."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+threads_option = click.option("--threads", type=COUNT, metavar="N", help="Threads. Default: the target's.")
+slots_option = click.option("--slots", type=COUNT, default=1, show_default=True, metavar="N", help="Records in flight.")
+jsonl_option = click.option("--jsonl", is_flag=True, help='Every input is JSON lines: {"id": …, "text": …}.')
+json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+files_argument = click.argument("files", nargs=-1, type=click.Path(allow_dash=True))
+
+
+@main.command()
+@bundle_options
+@files_argument
+@jsonl_option
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines: one a document, in order.")
+@slots_option
+@threads_option
+@click.option("--output", type=FILE, metavar="FILE", help="Write here, all or nothing, instead of standard output.")
+@click.pass_context
+def extract(
+    ctx: click.Context,
+    bundle: Path,
+    key: Path | None,
+    files: tuple[str, ...],
+    jsonl: bool,
+    as_json: bool,
+    slots: int,
+    threads: int | None,
+    output: Path | None,
+) -> None:
+    """Read documents, write records.
+
+    A file is a document; one named *.jsonl holds a document a line: {"id": …, "text": …}. Without files, or for -,
+    standard input is the document. A document that fails is reported and the run goes on; the exit code is 1 then.
+    """
+    from contextlib import closing
+
+    from boardwright.device import documents
+    from boardwright.device.bundles import load_bundle
+
+    documents.check_inputs(files)
+    installed = load_bundle(bundle, key)
+    # After the bundle has been checked: what follows imports llama.cpp.
+    from boardwright.device import extract as verb
+
+    with closing(installed.harness(slots, threads)) as harness, verb.output(output) as write:
+        if (not files or documents.STDIN in files) and sys.stdin.isatty():
+            _say("reading the document from the terminal; Ctrl-D ends it")
+        outcomes = verb.extract(harness, documents.read_documents(files, jsonl=jsonl), slots)
+        failed = verb.write_records(outcomes, write, _say, as_json=as_json)
+    ctx.exit(1 if failed else 0)
+
+
+@main.command()
+@bundle_options
+@files_argument
+@jsonl_option
+@click.option("--records", type=COUNT, default=100, show_default=True, metavar="N", help="Records to measure.")
+@slots_option
+@threads_option
+@json_option
+def bench(
+    bundle: Path,
+    key: Path | None,
+    files: tuple[str, ...],
+    jsonl: bool,
+    records: int,
+    slots: int,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Measure latency, throughput and memory on this machine.
+
+    The documents are the bundle's golden ones, or FILES; they are taken in turn until --records are done.
+    """
+    import json
+    import time
+    from contextlib import closing
+
+    from boardwright.device import bench as verb
+    from boardwright.device import documents
+    from boardwright.device.bundles import load_bundle
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    documents.check_inputs(files)
+    started = time.perf_counter()
+    installed = load_bundle(bundle, key)
+    verified = time.perf_counter()
+    texts = [golden.text for golden in installed.goldens]
+    if files or jsonl:
+        texts = documents.texts_of(documents.read_documents(files, jsonl=jsonl))
+    read = time.perf_counter()
+    with closing(installed.harness(slots, threads)) as harness, use_reporter(reporter_for()):
+        loaded = time.perf_counter()
+        figures = verb.measure(harness, texts, records, slots)
+    decode_threads, prefill_threads = installed.threads(threads)
+    machine = {
+        "verify_s": round(verified - started, 3),
+        "load_s": round(loaded - read, 3),
+        "peak_rss_mb": round(verb.peak_rss_mb(), 1),
+        "model_mb": round(installed.model.stat().st_size / 1e6, 1),
+        "encoding": installed.bundle.manifest.encoding,
+        "decode_threads": decode_threads,
+        "prefill_threads": prefill_threads,
+        "cpu": verb.cpu_name(),
+    }
+    if as_json:
+        click.echo(json.dumps(verb.as_json(figures, machine), ensure_ascii=False, indent=2))
+    else:
+        _table([*verb.table(figures, machine), ("figures", "measured on this machine, on these documents")])
+
+
+@main.command()
+@bundle_options
+@json_option
+def info(bundle: Path, key: Path | None, as_json: bool) -> None:
+    """Show what a bundle is: task and fields, target, scores, licences, signer."""
+    import json
+
+    from boardwright.device import info as verb
+    from boardwright.device.bundles import load_bundle
+
+    installed = load_bundle(bundle, key)
+    if as_json:
+        click.echo(json.dumps(verb.as_json(installed), ensure_ascii=False, indent=2))
+    else:
+        _table(verb.table(installed))
+
+
+@main.command()
+@bundle_options
+@click.option("--golden", is_flag=True, help="Run the golden documents too, and compare the records.")
+@threads_option
+@click.pass_context
+def verify(ctx: click.Context, bundle: Path, key: Path | None, golden: bool, threads: int | None) -> None:
+    """Check signature, hashes and prompt of a bundle, line by line."""
+    from boardwright.device import verify as verb
+
+    failed = 0
+    for check in verb.verify(bundle, key, golden=golden, threads=threads):
+        failed += not check.ok
+        click.echo(f"{'ok' if check.ok else 'failed':<8}{check.name + ':':<11}{check.text}")
+    ctx.exit(1 if failed else 0)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _table(rows: list[tuple[str, str]]) -> None:
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        click.echo(f"{name:<{width}}  {text}")

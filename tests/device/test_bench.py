@@ -1,0 +1,58 @@
+"""Figures are of what was measured, and say so."""
+
+from __future__ import annotations
+
+import pytest
+from llguidance import LLTokenizer
+from pydantic import BaseModel
+
+from boardwright.device.bench import cpu_name, measure, peak_rss_mb, percentile
+from boardwright.device.harness import Harness
+from boardwright.schemas.errors import BadDocument
+from boardwright.schemas.task import Limits, Task
+from tests.conftest import ByteEngine
+
+
+class Note(BaseModel):
+    urgent: bool
+
+
+@pytest.fixture
+def harness() -> Harness:
+    return Harness(Task("note", Note, "Read.", limits=Limits(context=128)), ByteEngine(128), LLTokenizer("byte"))
+
+
+@pytest.mark.parametrize(("percent", "value"), [(50, 50), (95, 95), (99, 99), (100, 100), (0, 1)])
+def test_a_percentile_of_a_hundred_is_the_nth(percent: int, value: int) -> None:
+    assert percentile(list(range(100, 0, -1)), percent) == value
+
+
+def test_a_percentile_is_always_a_value_that_occurred() -> None:
+    assert [percentile([3.0], percent) for percent in (1, 50, 99)] == [3.0, 3.0, 3.0]
+    assert percentile([1.0, 9.0], 50) == 1.0
+    assert percentile([1.0, 9.0], 51) == 9.0
+
+
+def test_documents_are_taken_in_turn(harness: Harness) -> None:
+    figures = measure(harness, ["a", "bb"], 4)
+    assert (figures.records, figures.failed) == (4, 0)
+    lengths = [sum(map(len, harness.prompt_ids(text))) for text in ("a", "bb")]
+    assert figures.prompt_tokens_per_record == sum(lengths) / 2
+    assert figures.tokens_per_record >= len('{"urgent":true}')
+    assert figures.records_per_minute > 0
+
+
+def test_a_failed_document_is_counted_and_in_no_other_figure(harness: Harness) -> None:
+    figures = measure(harness, ["a", "x" * 200], 6)
+    assert (figures.records, figures.failed) == (3, 3)
+    assert figures.prompt_tokens_per_record == sum(map(len, harness.prompt_ids("a")))
+
+
+def test_without_a_single_record_there_is_no_figure(harness: Harness) -> None:
+    with pytest.raises(BadDocument, match="longer than the context"):
+        measure(harness, ["x" * 200], 3)
+
+
+def test_the_machine_has_a_name_and_a_peak() -> None:
+    assert cpu_name()
+    assert 10 < peak_rss_mb() < 100_000
