@@ -13,10 +13,13 @@ from typing import Any
 
 from boardwright.schemas.errors import KitError
 
+RECORDS = 60
 
-def measure(bundle: Path) -> dict[str, Any]:
-    """What `boardwright-device bench --json` says. Raises KitError when it fails."""
-    command = [sys.executable, "-m", "boardwright.device.cli", "bench", "--bundle", str(bundle), "--json"]
+
+def measure(bundle: Path, documents: Path) -> dict[str, Any]:
+    """What `boardwright-device bench --json` says of these documents (JSON lines). Raises KitError when it fails."""
+    command = [sys.executable, "-m", "boardwright.device", "bench", "--bundle", str(bundle)]
+    command += ["--records", str(RECORDS), "--json", str(documents)]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     if ran.returncode:
         raise KitError("The bundle does not run on this machine.", where=bundle, value=ran.stderr.strip()[-400:])

@@ -123,7 +123,7 @@ def build(request: Request, store: Store) -> Built:
         chosen=chosen,
         why=why,
         ladder=rungs,
-        measured=_measure(request, store, bundle),
+        measured=_measure(request, store, bundle, prepared),
         tuned=_read(tuned.path / "tuned.json"),
         data=_read(prepared.path / "data_report.json"),
         held_out=prepared.path / "valid.jsonl",
@@ -363,13 +363,14 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact) ->
     return [line for _, line in read_lines(made.path / "golden.jsonl")]
 
 
-def _measure(request: Request, store: Store, bundle: Path) -> dict[str, Any]:
+def _measure(request: Request, store: Store, bundle: Path, prepared: Artifact) -> dict[str, Any]:
     """Latency, speed and memory of the bundle on this machine, by the command that a board would run."""
+    held_out = prepared.path / "valid.jsonl"
 
     def make(folder: Path) -> None:
         from boardwright.build.measure import measure
 
-        (folder / "measured.json").write_text(json.dumps(measure(bundle), indent=1) + "\n", encoding="utf-8")
+        (folder / "measured.json").write_text(json.dumps(measure(bundle, held_out), indent=1) + "\n", encoding="utf-8")
 
     made = store.produce(
         "measure",

@@ -50,6 +50,7 @@ def build_text(built: Built) -> str:
         "merged checkpoint; docs/s with 8 records in flight):",
         table(head, rows, right=(2, 3, 4, 5, 6)),
         *(f"  {note}" for rung in built.ladder for note in rung.notes),
+        "",
         f"Chosen: {chosen.encoding}, {built.why}.",
         "  by field: " + ", ".join(f"{name} {percent(share)}" for name, share in chosen.scores.per_field.items()),
         _training_line(built),
@@ -105,5 +106,12 @@ def _training_line(built: Built) -> str:
 
 
 def _measured_lines(built: Built) -> str:
-    figures = built.measured
-    return f"Measured on this machine: {json.dumps(figures)}"
+    figures, machine = built.measured["figures"], built.measured["machine"]
+    latency = figures["latency_ms"]
+    return (
+        f"Measured on this machine ({machine['cpu']}), {figures['records']} records one at a time: "
+        f"latency p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms; prefill "
+        f"{figures['prefill_tokens_per_s']:.0f} tokens/s, decode {figures['decode_tokens_per_s']:.0f} tokens/s "
+        f"({figures['tokens_per_record']:.0f} tokens in {figures['passes_per_record']:.0f} passes a record); "
+        f"peak memory {machine['peak_rss_mb']:.0f} MB"
+    )

@@ -54,6 +54,7 @@ files_argument = click.argument("files", nargs=-1, type=click.Path(allow_dash=Tr
 @slots_option
 @threads_option
 @click.option("--output", type=FILE, metavar="FILE", help="Write here, all or nothing, instead of standard output.")
+@click.option("--beside", is_flag=True, help="Show each document next to its record.")
 @click.pass_context
 def extract(
     ctx: click.Context,
@@ -65,6 +66,7 @@ def extract(
     slots: int,
     threads: int | None,
     output: Path | None,
+    beside: bool,
 ) -> None:
     """Read documents, write records.
 
@@ -85,7 +87,7 @@ def extract(
         if (not files or documents.STDIN in files) and sys.stdin.isatty():
             _say("reading the document from the terminal; Ctrl-D ends it")
         outcomes = verb.extract(harness, documents.read_documents(files, jsonl=jsonl), slots)
-        failed = verb.write_records(outcomes, write, _say, as_json=as_json)
+        failed = verb.write_records(outcomes, write, _say, as_json=as_json, beside=beside)
     ctx.exit(1 if failed else 0)
 
 

@@ -6,12 +6,15 @@ Knows nothing of bundles or models: a harness comes in.
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
+import textwrap
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,9 +50,15 @@ def extract(
 
 
 def write_records(
-    outcomes: Iterable[tuple[Document, Result | KitError]], write: Write, say: Write, *, as_json: bool
+    outcomes: Iterable[tuple[Document, Result | KitError]],
+    write: Write,
+    say: Write,
+    *,
+    as_json: bool,
+    beside: bool = False,
 ) -> int:
     """Write every outcome as it comes. write: a block of the output.  say: a line for the person watching.
+    beside: show each document next to its record.
 
     Returns how many documents failed."""
     started, count, failed = time.perf_counter(), 0, 0
@@ -61,7 +70,7 @@ def write_records(
         elif isinstance(outcome, KitError):
             say(f"error: {_printable(str(outcome))}")
         else:
-            write(("\n" if count > 1 else "") + for_people(document, outcome))
+            write(("\n" if count > 1 else "") + (side_by_side if beside else for_people)(document, outcome))
             say(f"{_printable(document.id)}: {timing(outcome)}")
     if not as_json and count > 1:
         say(f"{count - failed} of {count} documents in {time.perf_counter() - started:.1f} s")
@@ -103,6 +112,22 @@ def for_people(document: Document, result: Result) -> str:
         sure = f"   ({result.confidence[name]:.0%})" if name in result.confidence else ""
         lines.append(f"  {name:<{width}}  {_value(value)}{sure}")
     return "\n".join(lines) + "\n"
+
+
+def side_by_side(document: Document, result: Result) -> str:
+    """The document on the left, its record on the right."""
+    # A label and a short value, or most document lines: an 80-column terminal holds the smallest of these.
+    room = max(36, shutil.get_terminal_size().columns // 2 - 2)
+    text = document.text if isinstance(document.text, str) else ""
+    left = [
+        piece
+        for line in text.splitlines()
+        for piece in (textwrap.wrap(_printable(line), room, drop_whitespace=False) or [""])
+    ]
+    right = for_people(document, result).splitlines()[1:]
+    rows = zip_longest(left, right, fillvalue="")
+    head = _printable(document.id)
+    return "\n".join([head, *(f"  {a:<{room}} │{b}".rstrip() for a, b in rows)]) + "\n"
 
 
 def timing(result: Result) -> str:

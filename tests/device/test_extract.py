@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from boardwright.device.documents import Document
-from boardwright.device.extract import for_people, json_line, output
+from boardwright.device.extract import for_people, json_line, output, side_by_side
 from boardwright.device.harness import Result, Timing
 from boardwright.schemas.errors import BadRecord
 
@@ -88,3 +88,14 @@ def test_output_to_a_link_changes_what_it_leads_to(tmp_path: Path) -> None:
         write("x")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "there" / "out").read_text() == "x"
+
+
+def test_a_document_can_be_shown_beside_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    document = Document("a.txt", "a.txt", "ACME Ltd\n" + "x" * 60 + "\nTotal 12.00")
+    lines = side_by_side(document, result(ORDER)).splitlines()
+    assert lines[0] == "a.txt"
+    assert lines[1].startswith("  ACME Ltd") and "│" in lines[1]
+    # Long lines are wrapped, none is lost, and the columns stand where they stood.
+    assert "".join(line[2:50].strip() for line in lines[1:]) == "ACME Ltd" + "x" * 60 + "Total 12.00"
+    assert {line.index("│") for line in lines[1:] if "│" in line} == {51}
