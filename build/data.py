@@ -31,11 +31,12 @@ HELD_OUT_LEAST = 10
 
 @dataclass(frozen=True)
 class DataReport:
-    """Counts of documents: read, dropped and why, and what is left."""
+    """Counts of documents: read, dropped and why, and what is left. spare: held out beyond HELD_OUT_MOST."""
 
     read: int
     duplicates_dropped: int
     near_held_out_dropped: int
+    spare: int
     train: int
     valid: int
 
@@ -58,16 +59,18 @@ def prepare(
         read = list(itertools.islice(generate(seed, "train"), counts[0]))
         held_out = list(itertools.islice(generate(seed, "valid"), counts[1]))
     distinct = list({fold(example.text): example for example in read}.values())
+    learn = distinct
     if not held_out:
-        distinct, held_out = _split(distinct, examples)
-    near = near_duplicates([e.text for e in distinct], [e.text for e in held_out])
-    train = [example for example, drop in zip(distinct, near, strict=True) if not drop]
+        learn, held_out = _split(distinct, examples)
+    near = near_duplicates([e.text for e in learn], [e.text for e in held_out])
+    train = [example for example, drop in zip(learn, near, strict=True) if not drop]
     if not train:
         raise BadExample("No training example is left that is not also held out.", where=examples)
     report = DataReport(
         read=len(read),
-        duplicates_dropped=len(read) - len({fold(example.text) for example in read}),
+        duplicates_dropped=len(read) - len(distinct),
         near_held_out_dropped=sum(near),
+        spare=len(distinct) - len(learn) - len(held_out) if learn is not distinct else 0,
         train=len(train),
         valid=len(held_out),
     )
@@ -90,7 +93,11 @@ def document_source(task: Task) -> DocumentSource:
 
 
 def _split(examples: list[Example], where: Path | None) -> tuple[list[Example], list[Example]]:
-    """Hold out a tenth, by a hash of the text: adding documents later moves none from one part to the other."""
+    """Hold out a tenth, by a hash of the text alone: adding documents later moves none from one part to the other.
+
+    Of very many, what is over HELD_OUT_MOST goes into neither part, or later documents would push some into training.
+    Of few (under about a hundred) the tenth is filled up to HELD_OUT_LEAST, which later documents can undo.
+    """
     if len(examples) < 2 * HELD_OUT_LEAST:
         raise BadExample(
             "There are too few different examples to hold some out.",
@@ -99,10 +106,15 @@ def _split(examples: list[Example], where: Path | None) -> tuple[list[Example], 
             allowed=f"at least {2 * HELD_OUT_LEAST}",
             next="add examples, or pass a held-out file with --valid",
         )
-    count = max(HELD_OUT_LEAST, min(HELD_OUT_MOST, round(HELD_OUT_SHARE * len(examples))))
-    ranked = sorted(examples, key=lambda example: hashlib.sha256(fold(example.text).encode()).digest())
-    held_out = {id(example) for example in ranked[:count]}
-    return [e for e in examples if id(e) not in held_out], ranked[:count]
+    ranked = sorted(examples, key=_draw)
+    tenth = ranked[: max(HELD_OUT_LEAST, sum(_draw(example) < HELD_OUT_SHARE for example in examples))]
+    held_out = {id(example) for example in tenth}
+    return [e for e in examples if id(e) not in held_out], tenth[:HELD_OUT_MOST]
+
+
+def _draw(example: Example) -> float:
+    """In [0, 1), evenly, the same for the same text on every run."""
+    return int.from_bytes(hashlib.sha256(fold(example.text).encode()).digest()[:6], "big") / 2**48
 
 
 def near_duplicates(texts: Sequence[str], others: Sequence[str], threshold: float = NEAR) -> list[bool]:
@@ -111,7 +123,7 @@ def near_duplicates(texts: Sequence[str], others: Sequence[str], threshold: floa
     A shingle is five letters or digits in a row, case and punctuation aside (Broder 1997).
     """
     sets = [_shingles(text) for text in texts]
-    sizes = np.array([len(s) for s in sets])
+    sizes = np.array([len(s) for s in sets], np.int64)
     owners = np.repeat(np.arange(len(sets)), sizes)
     flat = np.concatenate(sets) if sets else np.empty(0, np.uint32)
     order = np.argsort(flat, kind="stable")
