@@ -101,6 +101,7 @@ def shape_of(model: type[BaseModel]) -> ObjectShape:
 def _object(model: type[BaseModel], path: tuple[str, ...], parents: tuple[type, ...]) -> ObjectShape:
     if model in parents:
         raise _refuse(path, f"{model.__name__} contains itself, so its records have no largest size", model.__name__)
+    model.model_rebuild(raise_errors=False)  # a field may name a model that is defined after this one
     if issubclass(model, RootModel):
         raise _refuse(path, f"{model.__name__} is a RootModel, not an object with fields", model.__name__)
     if not model.model_fields:

@@ -1,0 +1,125 @@
+"""When a field is right, and what a set of records scores."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from boardwright.schemas.compare import COMPARATORS, Scores, exact, fold, number, score, text
+
+
+class TestText:
+    @pytest.mark.parametrize(
+        ("gold", "got"),
+        [
+            ("Müller & Co.", "MÜLLER &  co"),
+            ("12, High Street", "12 HIGH STREET"),
+            ("Stra\u00dfe", "STRASSE"),
+            ("caf\u00e9", "cafe\u0301"),
+            ("ＡＢＣ １２", "abc 12"),
+            ("ﬁne", "fine"),
+            ("☎\ufe0f 123", "123"),
+            ("€", "€"),
+            (None, None),
+        ],
+    )
+    def test_case_space_and_punctuation_aside(self, gold: Any, got: Any) -> None:
+        assert text(gold, got) and text(got, gold)
+
+    @pytest.mark.parametrize(
+        ("gold", "got"),
+        [
+            ("Müller", "Mueller"),
+            ("12 High Street", "1 2 High Streets"),
+            ("total 12", "total 21"),
+            ("का", "कि"),
+            ("ที่", "ทา"),
+            ("€", "$"),
+            ("-", "—"),
+            ("", None),
+            ("null", None),
+            ("1", 1),
+        ],
+    )
+    def test_letters_and_digits_count(self, gold: Any, got: Any) -> None:
+        assert not text(gold, got) and not text(got, gold)
+
+    @given(st.text(st.characters(codec="ascii")))
+    def test_ascii_keeps_its_letters_and_digits(self, value: str) -> None:
+        assert fold(value) == "".join(c for c in value.lower() if c.isalnum())
+
+    @given(st.text())
+    def test_how_an_accent_is_spelled_makes_no_difference(self, value: str) -> None:
+        assert text(unicodedata.normalize("NFC", value), unicodedata.normalize("NFD", value))
+
+
+class TestNumber:
+    @pytest.mark.parametrize(("gold", "got"), [("12.50", "12.5"), ("0.00", "-0"), (3, "3.0"), ("x", "x"), (None, None)])
+    def test_by_value(self, gold: Any, got: Any) -> None:
+        assert number(gold, got) and number(got, gold)
+
+    @pytest.mark.parametrize(
+        ("gold", "got"),
+        [("12.50", "12.51"), ("12.50", "1250"), ("0.00", None), ("x", "1"), ("1,5", "1.5"), ("5", "-5")],
+    )
+    def test_another_value(self, gold: Any, got: Any) -> None:
+        assert not number(gold, got) and not number(got, gold)
+
+
+class TestExact:
+    @pytest.mark.parametrize(("gold", "got"), [("a", "A"), ("a", "a "), (None, ""), ([1, 2], [2, 1]), ({"a": 1}, {})])
+    def test_nothing_is_overlooked(self, gold: Any, got: Any) -> None:
+        assert not exact(gold, got)
+
+    def test_lists_and_objects(self) -> None:
+        assert exact([{"a": 1}], [{"a": 1}])
+
+
+@given(st.sampled_from(sorted(COMPARATORS)), st.none() | st.text() | st.integers() | st.lists(st.text()))
+def test_every_value_is_right_when_it_is_the_gold_one(name: str, value: Any) -> None:
+    assert COMPARATORS[name](value, value)
+
+
+class TestScore:
+    COMPARATORS: Mapping[str, str] = {"name": "text", "total": "number"}
+
+    def score(self, *pairs: tuple[tuple[Any, Any], tuple[Any, Any] | None]) -> Scores:
+        def record(values: Sequence[Any]) -> dict[str, Any]:
+            return dict(zip(self.COMPARATORS, values, strict=True))
+
+        return score(
+            [record(gold) for gold, _ in pairs],
+            [None if got is None else record(got) for _, got in pairs],
+            self.COMPARATORS,
+        )
+
+    def test_shares_of_records_and_of_fields(self) -> None:
+        assert self.score(
+            (("Ann", "1.0"), ("ANN", "1.00")),
+            (("Bob", None), ("Bob", "0.00")),
+            (("Eve", "2"), ("Adam", "3")),
+            (("Max", "4"), None),
+        ) == Scores(
+            documents=4,
+            failed=1,
+            records_right=1 / 4,
+            fields_right=3 / 8,
+            per_field={"name": 2 / 4, "total": 1 / 4},
+        )
+
+    def test_a_failed_document_is_wrong_even_where_nothing_was_to_be_found(self) -> None:
+        scores = self.score(((None, None), None))
+        assert (scores.failed, scores.records_right, scores.fields_right) == (1, 0, 0)
+
+    def test_a_field_that_an_answer_lacks_is_null(self) -> None:
+        assert score([{"name": None}], [{}], {"name": "exact"}).records_right == 1
+
+    @pytest.mark.parametrize(("golds", "records"), [([], []), ([{}], []), ([{}], [None, None])])
+    def test_lists_that_do_not_match_are_the_callers_mistake(self, golds: list[Any], records: list[Any]) -> None:
+        with pytest.raises(ValueError, match="gold records"):
+            score(golds, records, {"a": "exact"})

@@ -1,0 +1,269 @@
+"""A task is a folder: it loads by name or by path, and what is wrong with it is said in words when it loads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from boardwright.schemas.errors import BadTask
+from boardwright.schemas.examples import Example
+from boardwright.schemas.task import SHIPPED, load_task, shipped_tasks
+
+MODEL = """
+import datetime
+from decimal import Decimal
+from typing import Annotated, Literal
+from pydantic import BaseModel
+from boardwright.schemas.fields import Items, Number, Text, Verbatim
+from boardwright.schemas.task import Limits, Task
+
+class Ticket(BaseModel):
+    customer: Annotated[str, Verbatim(40)] | None
+    summary: Annotated[str, Text(60)]
+    amount: Annotated[Decimal, Number()] | None
+    kind: Literal["bug", "question"]
+"""
+TICKET = MODEL + '\ntask = Task(name="ticket", record=Ticket, instruction="Read the ticket.")\n'
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write task.py, and other modules by name; return the folder."""
+
+    def write(task: str, **modules: str) -> Path:
+        folder = tmp_path / "ticket"
+        folder.mkdir()
+        for name, text in {"task": task, **modules}.items():
+            (folder / f"{name}.py").write_text(text, encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture(autouse=True)
+def no_modules_left() -> Iterator[None]:
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("boardwright_task_"):
+            del sys.modules[name]
+
+
+def task_with(arguments: str) -> str:
+    return f"{MODEL}\ntask = Task({arguments})\n"
+
+
+class TestLoading:
+    @pytest.mark.parametrize("name", shipped_tasks())
+    def test_a_shipped_task_by_name(self, name: str) -> None:
+        task = load_task(name)
+        assert task.name == name
+        assert task.folder == SHIPPED / name
+
+    def test_the_shipped_tasks(self) -> None:
+        assert shipped_tasks() == ["invoice", "receipt"]
+
+    def test_a_folder_or_its_task_py(self, write: Write) -> None:
+        folder = write(TICKET)
+        assert load_task(folder).folder == load_task(folder / "task.py").folder == folder.resolve()
+        assert load_task(str(folder)).name == "ticket"
+
+    def test_a_path_from_here(self, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder = write(TICKET)
+        monkeypatch.chdir(folder)
+        assert load_task(".").folder == load_task("task.py").folder == load_task(Path("../ticket")).folder == folder
+
+    def test_a_folder_of_ones_own_comes_before_a_shipped_task(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "invoice").mkdir()
+        (tmp_path / "invoice" / "task.py").write_text(TICKET)
+        monkeypatch.chdir(tmp_path)
+        assert load_task("invoice").name == "ticket"
+
+    def test_modules_beside_it(self, write: Write) -> None:
+        folder = write("from ._models import Ticket, Task\ntask = Task('ticket', Ticket, 'Read.')", _models=MODEL)
+        assert load_task(folder).record.__name__ == "Ticket"
+
+    def test_two_folders_of_one_name_do_not_mix(self, tmp_path: Path) -> None:
+        for place, kind in (("a", "rant"), ("b", "praise")):
+            folder = tmp_path / place / "ticket"
+            folder.mkdir(parents=True)
+            (folder / "_kinds.py").write_text(f'from typing import Literal\nKind = Literal["{kind}"]\n')
+            (folder / "task.py").write_text(
+                "from ._kinds import Kind\n" + TICKET.replace("    kind:", "    mood: Kind\n    kind:")
+            )
+        shapes = [load_task(tmp_path / place / "ticket").shape for place in "ab"]
+        assert [dict(shape.fields)["mood"].values for shape in shapes] == [("rant",), ("praise",)]  # type: ignore[union-attr]
+
+    def test_annotations_that_are_resolved_later(self, write: Write) -> None:
+        assert load_task(write("from __future__ import annotations\n" + TICKET)).shape.fields[0][0] == "customer"
+
+    def test_a_second_name_for_the_task_is_no_second_task(self, write: Write) -> None:
+        assert load_task(write(TICKET + "TICKET = task\n")).name == "ticket"
+
+    def test_loading_again_sees_a_change(self, write: Write) -> None:
+        folder = write(TICKET)
+        load_task(folder)
+        (folder / "task.py").write_text(TICKET.replace("Read the ticket.", "Read this ticket."))
+        assert load_task(folder).instruction == "Read this ticket."
+
+
+class TestContract:
+    def test_comparators_follow_the_types(self, write: Write) -> None:
+        assert load_task(write(TICKET)).all_comparators == {
+            "customer": "exact",
+            "summary": "text",
+            "amount": "number",
+            "kind": "exact",
+        }
+
+    def test_comparators_of_the_users_own_come_first(self, write: Write) -> None:
+        task = load_task(write(task_with('"t", Ticket, "Read.", comparators={"customer": "text"}')))
+        assert task.all_comparators["customer"] == "text"
+        assert list(task.all_comparators) == ["customer", "summary", "amount", "kind"]
+
+    def test_the_prompt_holds_instruction_and_document(self, write: Write) -> None:
+        prompt = load_task(write(TICKET)).prompt("It fails.")
+        assert "Read the ticket." in prompt.prefix
+        assert prompt.document == "It fails."
+
+
+class TestDocuments:
+    GENERATE = """
+from boardwright.schemas.examples import Example
+
+def generate(seed, part):
+    while True:
+        yield Example(f"{part}-{seed}", "text", {})
+"""
+
+    def test_come_from_the_folder(self, write: Write) -> None:
+        generate = load_task(write(TICKET, documents=self.GENERATE)).documents()
+        assert generate is not None
+        assert list(islice(generate(3, "valid"), 1)) == [Example("valid-3", "text", {})]
+
+    def test_may_use_modules_beside_them(self, write: Write) -> None:
+        folder = write(TICKET, documents="from ._all import generate", _all=self.GENERATE)
+        assert load_task(folder).documents() is not None
+
+    def test_need_not_be_there(self, write: Write) -> None:
+        assert load_task(write(TICKET)).documents() is None
+
+    def test_without_a_generate(self, write: Write) -> None:
+        task = load_task(write(TICKET, documents="def make(): pass"))
+        with pytest.raises(BadTask, match="no generate") as raised:
+            task.documents()
+        assert raised.value.where == task.folder / "documents.py"
+
+    def test_that_do_not_load(self, write: Write) -> None:
+        task = load_task(write(TICKET, documents="import nowhere_to_be_found"))
+        with pytest.raises(BadTask, match=r"documents\.py does not load: ModuleNotFoundError"):
+            task.documents()
+
+
+class TestUnknown:
+    @pytest.mark.parametrize("name", ["invioce", "Invoice", "invoices"])
+    def test_a_name_near_a_shipped_one(self, name: str) -> None:
+        with pytest.raises(BadTask, match="There is no such task") as raised:
+            load_task(name)
+        assert raised.value.next == "did you mean 'invoice'?"
+        assert "invoice, receipt, or a folder" in str(raised.value.allowed)
+
+    def test_a_name_near_none(self) -> None:
+        with pytest.raises(BadTask) as raised:
+            load_task("weather")
+        assert "boardwright init" in str(raised.value.next)
+
+    @pytest.mark.parametrize("make", [Path.mkdir, Path.touch, lambda path: None])
+    def test_a_path_without_a_task(self, tmp_path: Path, make: Callable[[Path], object]) -> None:
+        make(tmp_path / "empty")
+        with pytest.raises(BadTask, match="There is no such task"):
+            load_task(tmp_path / "empty")
+
+
+class TestBroken:
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("task = Task(", "SyntaxError"),
+            ("import nowhere_to_be_found", "ModuleNotFoundError"),
+            ("1 / 0", "ZeroDivisionError: division by zero"),
+            ("from ._missing import x", "ModuleNotFoundError"),
+            (task_with('name="t"'), "TypeError"),
+            (MODEL.replace("Text(60)", "Text(-1)"), "SchemaError"),
+        ],
+    )
+    def test_it_does_not_load(self, write: Write, text: str, reason: str) -> None:
+        folder = write(text)
+        with pytest.raises(BadTask, match=r"task\.py does not load") as raised:
+            load_task(folder)
+        assert reason in raised.value.what
+        assert raised.value.where == folder / "task.py"
+        assert raised.value.__cause__ is not None
+
+    def test_a_broken_load_leaves_no_half_module(self, write: Write) -> None:
+        folder = write("1 / 0")
+        with pytest.raises(BadTask):
+            load_task(folder)
+        assert not [name for name in sys.modules if name.startswith("boardwright_task_") and name.endswith(".task")]
+
+    @pytest.mark.parametrize(
+        ("text", "count"), [(MODEL, 0), (TICKET + 'other = Task("other", Ticket, "Read it otherwise.")', 2)]
+    )
+    def test_none_or_several_tasks(self, write: Write, text: str, count: int) -> None:
+        folder = write(text)
+        with pytest.raises(BadTask, match=f"holds {count} tasks") as raised:
+            load_task(folder)
+        assert raised.value.where == folder / "task.py"
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ('"", Ticket, "Read."', "name cannot be used"),
+            ('"My Ticket", Ticket, "Read."', "name cannot be used"),
+            ('"ticket\\n", Ticket, "Read."', "name cannot be used"),
+            ('"../ticket", Ticket, "Read."', "name cannot be used"),
+            ('"tïcket", Ticket, "Read."', "name cannot be used"),
+            ('5, Ticket, "Read."', "name cannot be used"),
+            ('"ticket", dict, "Read."', "record is not a pydantic model"),
+            ('"ticket", Ticket(summary="a", customer=None, amount=None, kind="bug"), "Read."', "not a pydantic model"),
+            ('"ticket", Ticket, " "', "instruction is empty"),
+            ('"ticket", Ticket, None', "instruction is empty"),
+            ('"ticket", Ticket, "Read.", comparators={"costumer": "text"}', "comparator names no field"),
+            ('"ticket", Ticket, "Read.", comparators={"summary": "fuzzy"}', "Unknown comparator"),
+            ('"ticket", Ticket, "Read.", limits=Limits(context=150)', "no room for a document"),
+        ],
+    )
+    def test_a_contract_that_cannot_be_kept(self, write: Write, arguments: str, reason: str) -> None:
+        folder = write(task_with(arguments))
+        with pytest.raises(BadTask, match=reason) as raised:
+            load_task(folder)
+        assert str(folder / "task.py") in str(raised.value.where)
+
+    def test_what_is_allowed_is_said(self, write: Write) -> None:
+        with pytest.raises(BadTask) as raised:
+            load_task(write(task_with('"ticket", Ticket, "Read.", comparators={"summary": "fuzzy"}')))
+        assert str(raised.value.where).endswith("task.py summary")
+        assert raised.value.allowed == "exact, text, number"
+
+    def test_a_field_without_a_bound_is_refused_with_its_path(self, write: Write) -> None:
+        folder = write(TICKET.replace("Annotated[str, Text(60)]", "str"))
+        with pytest.raises(BadTask, match="a string needs a largest length") as raised:
+            load_task(folder)
+        assert raised.value.where == "summary"
+        assert raised.value.exit_code == 2
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+    def test_a_task_py_that_cannot_be_read(self, write: Write) -> None:
+        folder = write(TICKET)
+        (folder / "task.py").chmod(0)
+        with pytest.raises(BadTask, match="PermissionError"):
+            load_task(folder)
