@@ -271,3 +271,18 @@ def longest(shape: Shape) -> int:
             return shape.digits + shape.places + 4
         case DateShape():
             return 12
+
+
+def has_choice(shape: Shape) -> bool:
+    """Whether records of this shape can differ at all; where they can't, there is nothing to read."""
+    match shape:
+        case ObjectShape():
+            return any(has_choice(inner) for _, inner in shape.fields)
+        case ChoiceShape():
+            return len(shape.values) > 1
+        case ListShape():
+            return shape.max_items > 0
+        case IntShape():
+            return shape.low < shape.high
+        case _:
+            return True

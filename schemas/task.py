@@ -22,7 +22,7 @@ from boardwright.schemas.compare import ComparatorName
 from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.prompt import Prompt, render
-from boardwright.schemas.shape import NullableShape, NumberShape, ObjectShape, TextShape, longest, shape_of
+from boardwright.schemas.shape import NullableShape, NumberShape, ObjectShape, TextShape, has_choice, longest, shape_of
 from boardwright.schemas.suggest import did_you_mean
 
 SHIPPED = Path(__file__).parent / "tasks"
@@ -173,6 +173,13 @@ def _check(task: Task, where: Path) -> None:
         raise BadTask("record is not a pydantic model.", where=where, value=task.record, allowed="a BaseModel class")
     if not isinstance(task.instruction, str) or not task.instruction.strip():
         raise BadTask("The instruction is empty.", where=where, allowed="one short sentence")
+    if not has_choice(task.shape):
+        raise BadTask(
+            "Every record of this task is the same: there is nothing to read.",
+            where=where,
+            value=task.record.__name__,
+            next="give a field more than one possible value",
+        )
     names = {name for name, _ in task.shape.fields}
     for name, comparator in task.comparators.items():
         if name not in names:

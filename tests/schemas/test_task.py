@@ -27,6 +27,10 @@ class Ticket(BaseModel):
     summary: Annotated[str, Text(60)]
     amount: Annotated[Decimal, Number()] | None
     kind: Literal["bug", "question"]
+
+
+class Only(BaseModel):
+    kind: Literal["bug"]
 """
 TICKET = MODEL + '\ntask = Task(name="ticket", record=Ticket, instruction="Read the ticket.")\n'
 
@@ -235,6 +239,7 @@ class TestBroken:
             ('5, Ticket, "Read."', "name cannot be used"),
             ('"ticket", dict, "Read."', "record is not a pydantic model"),
             ('"ticket", Ticket(summary="a", customer=None, amount=None, kind="bug"), "Read."', "not a pydantic model"),
+            ('"ticket", Only, "Read."', "nothing to read"),
             ('"ticket", Ticket, " "', "instruction is empty"),
             ('"ticket", Ticket, None', "instruction is empty"),
             ('"ticket", Ticket, "Read.", comparators={"costumer": "text"}', "comparator names no field"),

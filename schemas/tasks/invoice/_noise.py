@@ -31,8 +31,8 @@ def width(text: str) -> int:
 
 
 def smudge(rng: random.Random, text: str) -> str:
-    """Two to four kinds of damage to what is not kept; the marks stay."""
-    for damage in rng.sample((_swap, _unspace, _respace, _break, _unaccent, _stray, _recase), rng.randint(2, 4)):
+    """One or two kinds of damage to what is not kept; the marks stay."""
+    for damage in rng.sample((_swap, _unspace, _respace, _break, _unaccent, _stray), rng.randint(1, 2)):
         text = damage(rng, text)
     return text
 
@@ -49,7 +49,7 @@ def _sometimes(rng: random.Random, share: float, text: str, pattern: str, change
 
 
 def _swap(rng: random.Random, text: str) -> str:
-    return _sometimes(rng, 0.12, text, "[oO0l1IS]", _SWAPS.__getitem__)
+    return _sometimes(rng, 0.08, text, "[oO0l1IS]", _SWAPS.__getitem__)
 
 
 def _unspace(rng: random.Random, text: str) -> str:
@@ -59,10 +59,6 @@ def _unspace(rng: random.Random, text: str) -> str:
 
 def _respace(rng: random.Random, text: str) -> str:
     return _sometimes(rng, 0.15, text, " ", lambda _: "  ")
-
-
-def _recase(rng: random.Random, text: str) -> str:
-    return _sometimes(rng, 0.08, text, "[A-Za-zà-öø-ÿ]", str.swapcase)
 
 
 def _break(rng: random.Random, text: str) -> str:

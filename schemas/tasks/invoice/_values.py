@@ -35,28 +35,17 @@ MONTHS = {
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
     "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
-    "it": "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
-    "nl": "januari februari maart april mei juni juli augustus september oktober november december",
-    "pl": "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
-    "sv": "januari februari mars april maj juni juli augusti september oktober november december",
-    "cs": "ledna února března dubna května června července srpna září října listopadu prosince",
 }
 DATES = {
     "iso": "{y}-{mm}-{dd}",
     "dot": "{dd}.{mm}.{y}",
     "dot_plain": "{d}.{m}.{y}",
-    "dot_short": "{d}.{m}.{yy}",
-    "dot2": "{dd}.{mm}.{yy}",
     "slash": "{dd}/{mm}/{y}",
-    "slash_us": "{mm}/{dd}/{y}",
     "dash": "{dd}-{mm}-{y}",
-    "abbr": "{d}-{mon}-{y}",
-    "us_abbr": "{mon} {d}, {y}",
     "us_long": "{month} {d}, {y}",
     "long": "{d} {month} {y}",
 }
-_LONG = {"de": "{d}. {month} {y}", "cs": "{d}. {month} {y}", "es": "{d} de {month} de {y}"}
-_ENGLISH_ONLY = ("abbr", "us_abbr", "us_long")
+_LONG = {"de": "{d}. {month} {y}", "es": "{d} de {month} de {y}"}
 
 
 def _shapes(text: str) -> tuple[str, ...]:
@@ -95,19 +84,15 @@ def amount(cents: int, style: str, whole: bool = False) -> str:
 
 
 def day(value: date, style: str, language: str) -> str:
-    """A date in one of DATES. `slash_us` falls back to a month's name when the day could be read as a month."""
-    if style == "slash_us" and value.day <= 12:
-        style = "us_long"
-    names = MONTHS["en" if style in _ENGLISH_ONLY else language].split()
+    """A date in one of DATES; "us_long" is English whatever the language."""
+    names = MONTHS["en" if style == "us_long" else language].split()
     month = names[value.month - 1]
     pattern = _LONG.get(language, DATES["long"]) if style == "long" else DATES[style]
     return pattern.format(
         y=value.year,
-        yy=f"{value.year % 100:02}",
         m=value.month,
         mm=f"{value.month:02}",
         d=value.day,
         dd=f"{value.day:02}",
-        mon=month[:3],
         month=month,
     )

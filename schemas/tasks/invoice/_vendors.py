@@ -26,28 +26,12 @@ SURNAMES = {
         Noël Olivier Perrin Quentin Rousseau Salvaing Thévenot Vasseur Beauchêne Carré D'Arcy Maréchal L'Hermite"""),
     "es": _words("""Álvarez Benítez Cárdenas Domínguez Escobar Fuentes Gálvez Hidalgo Ibáñez Jurado Lozano Medina Núñez
         Ortega Peña Quiroga Ríos Sáez Trujillo Urrutia Vidal Zamora Muñoz Castaño Bermúdez"""),
-    "it": _words("""Abbati Bellini Corsini D'Angelo Esposito Ferrero Galimberti Landolfi Marchetti Nicoli Orsini Pavesi
-        Quaranta Ricci Santoro Tagliabue Ubaldi Venturi Zanetti Dell'Orto Giacomelli Lombardi Barone Fabbri Moretti"""),
-    "nl": _words("""Aalbers Brouwer Claessens Dekker Evers Franssen Groeneveld Hoekstra Janssen Kuipers Leenders Meijer
-        Nieuwland Oosterhuis Peeters Roelofs Smeets Timmers Verhoeven Willems Zijlstra Bakker Cornelissen
-        Van_der_Berg De_Wit"""),
-    "pl": _words("""Adamczyk Borkowski Cieślak Dąbrowski Górski Jabłoński Kowalik Łukasik Malinowski Nowicki Ostrowski
-        Piątek Rutkowski Sikorski Świątek Tomaszewski Wójcik Zieliński Żak Bąk"""),
-    "sv": _words("""Almgren Bergström Carlén Dahlgren Ekström Forsberg Granqvist Håkansson Isaksson Jönsson Källström
-        Lindqvist Månsson Nordin Öberg Palmgren Rydberg Sjöström Törnqvist Åkesson"""),
-    "cs": _words("""Bartoš Čermák Dvořák Fiala Hájek Jelínek Kovář Lišková Málek Němec Pokorný Růžička Šimek Toman
-        Urban Veselý Zeman Žďárský Beneš Krejčí"""),
 }  # fmt: skip
 FIRST_NAMES = {
     "en": _words("Alice Ben Chloe Daniel Emma George Hannah Jack Laura Oliver"),
     "de": _words("Anna Bernd Claudia Dieter Eva Jürgen Katrin Lukas Petra Uwe"),
     "fr": _words("Amélie Benoît Camille Denis Élodie Gilles Hélène Luc Margaux René"),
     "es": _words("Ana Begoña Carlos Elena Iñaki José Lucía Marta Óscar Pilar"),
-    "it": _words("Alba Bruno Chiara Dario Elisa Franco Giulia Luca Paola Renzo"),
-    "nl": _words("Anouk Bart Daan Femke Jeroen Lotte Maarten Sanne Tess Wim"),
-    "pl": _words("Agata Bartosz Ewa Jakub Łukasz Magda Paweł Zofia"),
-    "sv": _words("Åsa Björn Elin Göran Ida Lars Maja Sven"),
-    "cs": _words("Alena Jiří Klára Marek Ondřej Šárka Tomáš Věra"),
 }
 TRADES = {
     "en": _words("""Joinery Logistics Tools Foods Consulting Electrical Plumbing Print Packaging Motors Bakery Catering
@@ -58,13 +42,6 @@ TRADES = {
         Jardins Informatique Toitures Négoce Fournitures Nettoyage Traiteur Meubles Conseil Bâtiment"""),
     "es": _words("""Carpintería Transportes Herramientas Panadería Electricidad Fontanería Imprenta Envases Motor
         Jardinería Informática Cubiertas Comercial Suministros Limpiezas Muebles Asesores Construcciones"""),
-    "it": _words("""Falegnameria Trasporti Utensili Panificio Elettrica Idraulica Tipografia Imballaggi Auto Giardini
-        Informatica Coperture Commerciale Forniture Pulizie Arredamenti Consulenze Edilizia"""),
-    "nl": _words("""Timmerwerken Transport Gereedschap Bakkerij Elektro Loodgieters Drukkerij Verpakkingen Autobedrijf
-        Hoveniers Software Dakwerken Handel Kantoor Schoonmaak Meubelen Advies Bouw"""),
-    "pl": _words("Stolarstwo Transport Narzędzia Piekarnia Elektro Hydraulika Drukarnia Opakowania Handel Meble"),
-    "sv": _words("Snickeri Transport Verktyg Bageri El VVS Tryckeri Förpackning Trädgård Handel Städ Möbler Bygg"),
-    "cs": _words("Truhlářství Doprava Nářadí Pekařství Elektro Instalatérství Tiskárna Obaly Zahrady Obchod Nábytek"),
 }
 # Heads and tails make names such as "Brightforge"; syllables make names that mean nothing, such as "Velorix".
 HEADS = _words("""Bright Stone Silver North Oak River Iron Blue Green Swift Gold Red Clear East High Moor Wild Sun West
@@ -140,7 +117,7 @@ def _stem(rng: random.Random, language: str, part: str) -> tuple[str, tuple[str,
 def _dressed(rng: random.Random, stem: str, trade: str, language: str) -> str:
     kind = rng.random()
     if kind < 0.50:
-        return f"{stem} {trade}" if language in ("en", "de", "nl", "sv") else f"{trade} {stem}"
+        return f"{stem} {trade}" if language in ("en", "de") else f"{trade} {stem}"
     if kind < 0.68:
         return stem
     if kind < 0.76:

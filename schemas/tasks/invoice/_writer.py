@@ -47,9 +47,6 @@ class Writer:
         self.colon = rng.choices((": ", ":", " : ", ":  "), (80, 7, 8, 5))[0]
         self.amounts = rng.choice(facts.country.amounts)
         self.dates = rng.choice(facts.country.dates)
-        # Month first only where the currency on the page says so.
-        if self.dates == "slash_us" and facts.currency != "USD":
-            self.dates = "us_long"
         if facts.whole and self.amounts not in ("comma", "plain"):
             self.amounts = "plain"
         self._mark = rng.choice(MARKS[facts.currency]) if facts.currency else "{}"

@@ -6,7 +6,7 @@ no combination of wordings: what is scored is reading, not recall.
 The rules that make each record derivable from the text alone:
 
 - A field that the text does not state is null: a due date is no date, a subtotal no total, a country no currency.
-- Dates with slashes are day first, unless the second number is over 12. Two-digit years stand last.
+- Dates in figures are day first, or ISO: month-first dates come with the month's name.
 - The total is the gross sum of the invoice, before deposits. "$" is USD, "¥" JPY; "kr" stands beside "SEK".
 - A number is what stands behind its label: "PO-881" behind "PO:" keeps its prefix; "#" and "no." belong to the label.
 """
@@ -25,8 +25,8 @@ from ._noise import smudge, unmark
 from ._writer import Writer
 
 PARTS = ("train", "valid")
-MIN_CHARS, MAX_CHARS = 40, 480
-NOISY = 0.25
+MIN_CHARS, MAX_CHARS = 40, 400
+NOISY = 0.2
 
 
 @dataclass(frozen=True)

@@ -131,20 +131,13 @@ def test_records_have_the_promised_form(part: str) -> None:
 
 
 @both
-def test_a_date_with_slashes_is_day_first_unless_that_is_impossible(part: str) -> None:
-    month_first = 0
+def test_a_date_in_figures_is_day_first(part: str) -> None:
+    found = 0
     for draft in drafts(part):
-        record = draft.example.record
-        for first, second, year in re.findall(r"(?<![\w/])(\d\d)/(\d\d)/(\d{4})(?![\w/])", draft.example.text):
-            if int(second) > 12:
-                assert record["currency"] == "USD"
-                month_first += f"{year}-{first}-{second}" == record["date"]
-        # The gold date itself: unless its month-first form cannot be misread, some other form of it is there.
-        if record["date"] and int(record["date"][-2:]) <= 12:
-            year, month, day = record["date"].split("-")
-            forms = [form for form in renderings(record, draft.facts.language)[0] if form != f"{month}/{day}/{year}"]
-            assert month == day or any(form in draft.example.text for form in forms), draft.example
-    assert month_first > 5
+        for _, second, _ in re.findall(r"(?<![\w/])(\d\d)/(\d\d)/(\d{4})(?![\w/])", draft.example.text):
+            assert int(second) <= 12, draft.example
+            found += 1
+    assert found > 100
 
 
 @both
@@ -159,8 +152,8 @@ def test_missing_values_are_as_frequent_as_designed(part: str) -> None:
 def test_documents_are_short_and_no_two_are_alike(part: str) -> None:
     texts = [draft.example.text for draft in drafts(part)]
     assert len(set(texts)) == MANY
-    assert all(documents.MIN_CHARS <= len(text) <= documents.MAX_CHARS == 480 for text in texts)
-    assert 200 <= statistics.mean(map(len, texts)) <= 320
+    assert all(documents.MIN_CHARS <= len(text) <= documents.MAX_CHARS == 400 for text in texts)
+    assert 180 <= statistics.mean(map(len, texts)) <= 280
 
 
 @both
@@ -169,7 +162,7 @@ def test_languages_currencies_families_and_noise_are_all_there(part: str) -> Non
     assert {draft.facts.language for draft in seen} == set(LABELS)
     assert {draft.example.record["currency"] for draft in seen} == {*_values.CURRENCIES, None}
     assert {draft.layout.split("-")[0] for draft in seen} == {"block", "letter", "receipt", "inline", "keyed", "table"}
-    assert 0.2 < sum(draft.noisy for draft in seen) / MANY < 0.3
+    assert 0.15 < sum(draft.noisy for draft in seen) / MANY < 0.25
     assert len({draft.layout for draft in seen}) > 400
 
 
@@ -180,7 +173,7 @@ def test_no_vendor_stem_layout_or_name_is_shared_between_the_parts() -> None:
         names = [name for draft in some for name in (draft.facts.vendor, draft.facts.buyer) if name]
         return {stem for name in names for stem in name.stems}
 
-    assert len(stems(valid)) > 50
+    assert len(stems(valid)) > 40
     assert not stems(train) & stems(valid)
     assert not {draft.layout for draft in train} & {draft.layout for draft in valid}
 
@@ -221,12 +214,6 @@ def test_net_and_tax_make_the_gross(seed: int, retail: bool) -> None:
         assert abs(sums.vat - priced * rate) <= step / 2 + 1e-6
     assert not any(cents % step for cents in (sums.gross, sums.vat, sums.net))
     assert facts.ordered < facts.delivered < facts.due
-
-
-@given(st.dates(date(2000, 1, 1), date(2049, 12, 31)))
-def test_month_first_is_written_only_where_it_cannot_be_misread(value: date) -> None:
-    written = _values.day(value, "slash_us", "en")
-    assert ("/" in written) == (value.day > 12)
 
 
 @given(st.integers(100, 10**8), st.sampled_from(sorted(_values.AMOUNTS)))
