@@ -33,7 +33,12 @@ class KitError(Exception):
 
     def __str__(self) -> str:
         lines = [self.what]
-        for label, part in (("where", self.where), ("value", self._shown()), ("allowed", self.allowed), ("next", self.next)):
+        for label, part in (
+            ("where", self.where),
+            ("value", self._shown()),
+            ("allowed", self.allowed),
+            ("next", self.next),
+        ):
             if part is not None:
                 lines.append(f"  {label + ':':<9}{part}")
         return "\n".join(lines)
