@@ -112,7 +112,7 @@ def build(request: Request, store: Store) -> Built:
             continue
         quantized = _quantize(request, store, encoding, exported, imatrix)
         ladder.append(_rung(request, store, encoding, quantized, prepared))
-    chosen, why = choose(ladder, yardstick, request.gates)
+    chosen, why = choose(ladder, yardstick, request.gates, request.target.budgets.bundle_mb)
     goldens = _golden(request, store, chosen, prepared)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
     ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
@@ -130,12 +130,20 @@ def build(request: Request, store: Store) -> Built:
     )
 
 
-def choose(ladder: Sequence[Rung], yardstick: Rung, gates: Gates) -> tuple[Rung, str]:
+def choose(ladder: Sequence[Rung], yardstick: Rung, gates: Gates, most_mb: float) -> tuple[Rung, str]:
     """The first rung (they go from cheap to dear) within tolerance of the best field score that passes the gates, and
-    why. Raises GateFailed when there is none."""
+    why. most_mb: what the target's bundle may weigh, in 10^6 bytes. Raises GateFailed when there is none."""
+    light = [rung for rung in ladder if rung.size <= most_mb * 1e6]
+    if not light:
+        raise GateFailed(
+            "Every encoding is too large for this target.",
+            value=", ".join(f"{rung.encoding} {rung.size / 1e6:.0f} MB" for rung in ladder),
+            allowed=f"{most_mb:g} MB (the target's budgets.bundle_mb)",
+            next="add a coarser encoding such as Q4_0 with --encodings, or use a smaller student",
+        )
     best = max([*ladder, yardstick], key=lambda rung: rung.scores.fields_right)
     floor = best.scores.fields_right - gates.tolerance
-    near = [rung for rung in ladder if rung.scores.fields_right >= floor]
+    near = [rung for rung in light if rung.scores.fields_right >= floor]
     if not near:
         raise GateFailed(
             "No encoding of this target keeps the quality of the merged checkpoint.",
