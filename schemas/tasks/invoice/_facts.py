@@ -92,7 +92,7 @@ def draw(rng: random.Random, part: str, *, retail: bool = False) -> Facts:
     country = rng.choices(COUNTRIES, [country.weight for country in COUNTRIES])[0]
     language = rng.choice(country.languages)
     absent = {field: rng.random() < share for field, share in ABSENT.items()}
-    currency = country.currency if rng.random() < 0.85 else rng.choice(CURRENCIES)
+    currency = country.currency if rng.random() < 0.9 else rng.choice(CURRENCIES)
     sums = _sums(rng, country, whole=currency == "JPY" and not absent["currency"], retail=retail)
     # A single priced item without any total would beg the question whether its price is the total.
     while absent["total"] and len(sums.items) == 1:

@@ -257,4 +257,4 @@ def _key(label: str) -> str:
     return re.sub(r"\W+", "_", label).strip("_")
 
 
-FAMILIES: dict[Callable[[Writer], Page], int] = {block: 58, letter: 12, receipt: 10, inline: 7, keyed: 8, table: 5}
+FAMILIES: dict[Callable[[Writer], Page], int] = {block: 64, letter: 11, receipt: 9, inline: 5, keyed: 7, table: 4}

@@ -12,7 +12,7 @@ from enum import Enum
 from ._facts import Facts
 from ._labels import LABELS
 from ._noise import keep, width
-from ._values import AMOUNTS, MARKS, SYMBOLS, amount, day, fill
+from ._values import AMOUNTS, MARKS, SYMBOLS, amount, day, fill, often
 
 Row = tuple[str, str]
 
@@ -26,7 +26,7 @@ class Setting(Enum):
 def split(rng: random.Random, part: str, *sizes: int) -> tuple[int, ...]:
     """One index for each size. Combinations whose sum is a multiple of four are kept for "valid"."""
     while True:
-        picked = tuple(rng.randrange(size) for size in sizes)
+        picked = tuple(often(rng, range(size)) for size in sizes)
         if (sum(picked) % 4 == 0) == (part == "valid"):
             return picked
 
@@ -42,29 +42,29 @@ class Writer:
         for pair in (("invoice", "total"), ("date", "order")):
             picked = split(rng, part, *(len(self.words[key]) for key in pair))
             self._chosen |= {key: self.words[key][index] for key, index in zip(pair, picked, strict=True)}
-        self._case = rng.choices((str, str.upper, str.lower, str.title), (66, 16, 10, 8))[0]
+        self._case = rng.choices((str, str.upper, str.lower, str.title), (76, 12, 6, 6))[0]
         self.empty: tuple[str, ...] = ("-", "-", "n/a", "—", "--", "./.")
-        self.colon = rng.choices((": ", ":", " : ", ":  "), (80, 7, 8, 5))[0]
+        self.colon = rng.choices((": ", ":", " : ", ":  "), (86, 5, 5, 4))[0]
         self.amounts = rng.choice(facts.country.amounts)
         self.dates = rng.choice(facts.country.dates)
         if facts.whole and self.amounts not in ("comma", "plain"):
             self.amounts = "plain"
         self._mark = rng.choice(MARKS[facts.currency]) if facts.currency else "{}"
         # Where the currency stands: at each amount, at the total only, in the total's label, in a note.
-        self.mode = rng.choices(("each", "total", "label", "note"), (55, 20, 13, 12))[0]
+        self.mode = rng.choices(("each", "total", "label", "note"), (62, 18, 8, 12))[0]
 
     # Words
 
     def label(self, key: str, **numbers: int) -> str:
         """The wording for key, the same each time in one document; numbers fill its slots."""
         if key not in self._chosen:
-            self._chosen[key] = self.rng.choice(self.words[key])
+            self._chosen[key] = often(self.rng, self.words[key])
         rate = self.facts.sums.rate.replace(".", AMOUNTS[self.amounts][1])
         return self._case(self.local(self._chosen[key]).format(r=rate, **numbers))
 
     def phrase(self, key: str) -> str:
         """A sentence for key, any of them, in its own letter case."""
-        return self.local(self.rng.choice(self.words[key]))
+        return self.local(often(self.rng, self.words[key]))
 
     def local(self, text: str) -> str:
         if self.facts.country.code == "US":

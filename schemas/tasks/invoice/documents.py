@@ -26,7 +26,7 @@ from ._writer import Writer
 
 PARTS = ("train", "valid")
 MIN_CHARS, MAX_CHARS = 40, 400
-NOISY = 0.2
+NOISY = 0.15
 
 
 @dataclass(frozen=True)
