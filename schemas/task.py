@@ -53,7 +53,7 @@ class Training:
     """
 
     epochs: float = 2.0
-    batch: int = 8
+    batch: int = 4
     learning_rate: float = 1e-3
     rank: int = 16
     synthetic_train: int = 1000
