@@ -98,8 +98,8 @@ class Built:
 
 def build(request: Request, store: Store) -> Built:
     """Run the road from documents to a signed bundle. Raises KitError; GateFailed when no artifact is good enough."""
+    prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
     student = resolve_student(request.student, store)
-    prepared = _data(request, store)
     tuned = _tune(request, store, prepared, student)
     merged = _merge(request, store, student, tuned)
     exported = _export(request, store, merged, prepared)

@@ -37,7 +37,7 @@ def examples(task: Task) -> list[Example]:
 @pytest.fixture(scope="module")
 def trained(task: Task, examples: list[Example], tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tuned")
-    training = Training(epochs=4, batch=4, learning_rate=1e-2, rank=4)
+    training = Training(epochs=8, batch=4, learning_rate=1e-2, rank=4)
     tune(task, examples, examples[:4], tiny, training, folder)
     return folder
 
@@ -73,8 +73,8 @@ def test_an_example_that_the_context_cannot_hold_is_refused(
 
 def test_training_learns_and_leaves_its_curves(trained: Path) -> None:
     tuned = json.loads((trained / "tuned.json").read_text(encoding="utf-8"))
-    assert tuned["steps"] == 16
-    assert tuned["final_loss"] < 4.5  # from about ln(330) = 5.8
+    assert tuned["steps"] == 32
+    assert tuned["final_loss"] < 4.5  # chance is ln(318) = 5.8
     assert tuned["tokens_per_second"] > 0
     assert list((trained / "logs").rglob("events.out.tfevents.*"))
     assert {path.name for path in (trained / "adapter").iterdir()} >= {
