@@ -47,7 +47,7 @@ class LlamaEngine:
         cores = len(os.sched_getaffinity(0))
         parameters = llama_cpp.llama_model_default_params()
         # Weights are repacked into memory of their own for wide kernels; mapping the file as well would count twice.
-        parameters.use_mmap = False
+        parameters.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
         self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
         if not self._model:
             raise BadBundle(
