@@ -7,11 +7,13 @@ order, one way to escape. Source of the dialect: llguidance's docs/syntax.md (su
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from boardwright.schemas.errors import BadDocument, BadTask
+from boardwright.schemas.found import dates_in, numbers_in
 from boardwright.schemas.records import spell
 from boardwright.schemas.shape import (
     BoolShape,
@@ -28,6 +30,8 @@ from boardwright.schemas.shape import (
 
 # One character of a JSON string as json.dumps(ensure_ascii=False) writes it; control characters are not text.
 CHARACTER = r'([^"\\\x00-\x1f]|\\["\\])'
+# The same but white space, which a copied value neither begins nor ends with.
+SOLID = r'([^"\\\x00-\x1f\s]|\\["\\])'
 _MONTHS = "((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))"
 _LEAP = "((19|20)(0[48]|[2468][048]|[13579][26])|2000)"
 # Real days only, so that a date that decodes also validates.
@@ -37,7 +41,7 @@ MINUS_ZERO = r'/"-0[.0]*"/'
 
 
 def lark(shape: ObjectShape, document: str) -> str:
-    """The grammar of one document's record. Only verbatim fields make it depend on the document."""
+    """The grammar of one document's record. Only verbatim and grounded fields make it depend on the document."""
     writer = _Writer(document)
     start = writer.value(shape)
     return "\n".join([f"start: {start}", *writer.rules]) + "\n"
@@ -47,6 +51,8 @@ def depends_on_document(shape: Shape) -> bool:
     match shape:
         case TextShape():
             return shape.verbatim
+        case DateShape() | NumberShape():
+            return shape.grounded
         case NullableShape():
             return depends_on_document(shape.inner)
         case ListShape():
@@ -61,6 +67,7 @@ class _Writer:
     def __init__(self, document: str) -> None:
         self.rules: list[str] = []
         self._named: dict[str, str] = {}
+        self._document = document
         self._chunks = [json.dumps(c, ensure_ascii=False)[1:-1] for c in document]
 
     def value(self, shape: Shape) -> str:
@@ -68,6 +75,8 @@ class _Writer:
             case ObjectShape():
                 keys = [f"{_literal(spell(name) + ':')} {self.value(inner)}" for name, inner in shape.fields]
                 return f'"{{" {_literal(",").join(f" {key} " for key in keys)} "}}"'
+            case NullableShape(inner=DateShape(grounded=True) | NumberShape(grounded=True)):
+                return f"({' | '.join(map(_literal, ['null', *self._standing(shape.inner)]))})"
             case NullableShape():
                 return f'("null" | {self.value(shape.inner)})'
             case ListShape():
@@ -82,7 +91,8 @@ class _Writer:
                 return '("true" | "false")'
             case TextShape(max_chars=n, verbatim=True):
                 source = self._rule("TERM", f"%regex {json.dumps({'substring_chunks': self._chunks})}")
-                bound = self._rule("TERM", f"{source} & {_regex(f'{CHARACTER}{{1,{n}}}')}")
+                more = f"({CHARACTER}{{0,{n - 2}}}{SOLID})?" if n > 1 else ""
+                bound = self._rule("TERM", f"{source} & {_regex(SOLID + more)}")
                 return f'"\\"" {bound} "\\""'
             case TextShape(max_chars=n):
                 return self._rule("TERM", _regex(f'"{CHARACTER}{{1,{n}}}"'))
@@ -91,6 +101,8 @@ class _Writer:
                 negative = [f'"-" {self._range(max(1, -high), -low)}'] if low < 0 else []
                 positive = [self._range(max(0, low), high)] if high >= 0 else []
                 return f"({' | '.join(negative + positive)})"
+            case DateShape(grounded=True) | NumberShape(grounded=True) if standing := self._standing(shape):
+                return f"({' | '.join(map(_literal, standing))})"
             case NumberShape(digits=digits, places=places, signed=signed):
                 whole = f"(0|[1-9][0-9]{{0,{digits - 1}}})"
                 fraction = rf"\.[0-9]{{{places}}}" if places else ""
@@ -102,6 +114,23 @@ class _Writer:
                 return f"({number} | {self._rule('TERM', below)})"
             case DateShape():
                 return self._rule("TERM", _regex(f'"{DATE}"'))
+
+    def _standing(self, shape: Shape) -> list[str]:
+        """The spellings, in JSON, of the dates or numbers that stand in the document and that the field can hold."""
+        match shape:
+            case DateShape():
+                values = {one.value for one in dates_in(self._document)}
+            case NumberShape(digits=digits, places=places, signed=signed):
+                values = {
+                    one.value
+                    for one in numbers_in(self._document, places)
+                    if len(one.value.lstrip("-").split(".")[0]) <= digits
+                    and (signed or not one.value.startswith("-"))
+                    and not re.fullmatch(r"-0(\.0*)?", one.value)
+                }
+            case _:
+                raise AssertionError(shape)
+        return sorted(map(spell, values))
 
     def _range(self, low: int, high: int) -> str:
         """Whole numbers from low to high, neither of them negative."""
@@ -137,7 +166,7 @@ class Grammars:
         """A matcher at the start of a record of this document. Raises BadDocument when it has nothing to copy."""
         if self._fixed is not None:
             return self._fixed.deep_copy()
-        if all(c < " " for c in document):
+        if all(c < " " or c.isspace() for c in document):
             # Its verbatim fields would have no spelling at all, and llguidance would refuse the grammar.
             raise BadDocument("The document holds nothing but control characters.", value=document, allowed="some text")
         return self._compile(document)

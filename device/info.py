@@ -102,8 +102,12 @@ def bound(shape: Shape) -> str:
             return "true or false"
         case IntShape():
             return f"whole number, {shape.low} to {shape.high}"
+        case DateShape(grounded=True):
+            return "date, as 2026-01-31, that stands in the document"
         case NumberShape():
-            return f"number, {shape.digits} digits and {shape.places} decimals{', signed' if shape.signed else ''}"
+            standing = ", that stands in the document" if shape.grounded else ""
+            signed = ", signed" if shape.signed else ""
+            return f"number, {shape.digits} digits and {shape.places} decimals{signed}{standing}"
         case DateShape():
             return "date, as 2026-01-31"
 

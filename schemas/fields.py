@@ -6,7 +6,7 @@ Knows nothing of grammars or models; `shape.py` reads these markers, pydantic en
         customer: Annotated[str, Verbatim(60)] | None      # copied from the document, character by character
         summary: Annotated[str, Text(120)]                 # free text, bounded
         kind: Literal["bug", "question"]                   # a closed set
-        opened: datetime.date | None                       # normalised to ISO 8601
+        opened: Annotated[datetime.date, Grounded()] | None   # normalised to ISO 8601, and one that stands there
         amount: Annotated[Decimal, Number(digits=9, places=2)] | None
         tags: Annotated[list[Annotated[str, Text(20)]], Items(5)]
 """
@@ -33,7 +33,14 @@ class Text:
 
 @dataclass(frozen=True)
 class Verbatim(Text):
-    """Text that stands in the document, on one line, letter for letter. The decoder can't write anything else."""
+    """Text that stands in the document, on one line, letter for letter. The decoder can't write anything else.
+
+    White space around a value is no part of it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = super().__get_pydantic_core_schema__(source, handler)
+        cast(core_schema.StringSchema, schema)["strip_whitespace"] = True
+        return schema
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,15 @@ class Number:
                 lambda value: f"{value:.{self.places}f}", when_used="json"
             ),
         )
+
+
+@dataclass(frozen=True)
+class Grounded:
+    """A date or Decimal that stands in the document, in whatever spelling: "2. Juni 2024", "1.234,50".
+
+    The decoder writes no other; where the document has none, such a field is null, or free where it can't be null.
+
+    Not for values that take arithmetic, such as a due date "in 30 days"."""
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,21 @@ from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from boardwright.schemas.errors import BadTask
-from boardwright.schemas.fields import Items, Number, Text, Verbatim
+from boardwright.schemas.fields import Grounded, Items, Number, Text, Verbatim
 from boardwright.schemas.records import spell
 
 T = TypeVar("T")
 
 # What may say more about a field than its type does. One that the grammar can't hold is refused, never skipped:
 # a record that decodes must validate.
-CONSTRAINTS = (Text, Number, Items, annotated_types.BaseMetadata)
+CONSTRAINTS = (Text, Number, Grounded, Items, annotated_types.BaseMetadata)
 # llguidance reads the bounds of an int as doubles.
 LARGEST_INT = 2**53
 
 SUPPORTED = (
     "str with Text(n) or Verbatim(n), Literal of strings or a str Enum, bool, int with ge= and le=, "
-    "datetime.date, Decimal with Number(), list with Items(n), a nested model, and any of these | None"
+    "datetime.date, Decimal with Number(), both also with Grounded(), list with Items(n), a nested model, and any of "
+    "these | None"
 )
 
 
@@ -63,11 +64,12 @@ class NumberShape:
     digits: int
     places: int
     signed: bool
+    grounded: bool = False
 
 
 @dataclass(frozen=True)
 class DateShape:
-    pass
+    grounded: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _annotation(annotation: Any, metadata: tuple[Any, ...], path: tuple[str, ...
         parts = [part for part in get_args(annotation) if part is not type(None)]
         if len(parts) != 1 or len(parts) == len(get_args(annotation)):
             raise _refuse(path, "a union of several types is not supported", annotation)
-        if marker := _find(metadata, (Text, Number, Items)):
+        if marker := _find(metadata, (Text, Number, Grounded, Items)):
             # pydantic would let the marker stand for the whole union, and refuse null.
             raise _refuse(
                 path, f"{marker} must stand beside the type it bounds", annotation, hint="Annotated[…] | None"
@@ -165,13 +167,14 @@ def _plain(annotation: type, metadata: tuple[Any, ...], path: tuple[str, ...], p
         return _int(metadata, path)
     if annotation is Decimal:
         return _number(metadata, path)
+    if annotation is datetime.date:
+        _only((Grounded,), metadata, path)
+        return DateShape(_find(metadata, Grounded) is not None)
     _only((), metadata, path)
     if issubclass(annotation, Enum):
         return _choice([member.value for member in annotation], path, annotation)
     if annotation is bool:
         return BoolShape()
-    if annotation is datetime.date:
-        return DateShape()
     if issubclass(annotation, BaseModel):
         return _object(annotation, path, parents)
     raise _refuse(path, "this type is not supported", annotation)
@@ -207,10 +210,10 @@ def _number(metadata: tuple[Any, ...], path: tuple[str, ...]) -> NumberShape:
     hint = "Annotated[Decimal, Number(digits=9, places=2)]"
     if number is None:
         raise _refuse(path, "a Decimal needs its digits", Decimal, hint=hint)
-    _only((Number,), metadata, path)
+    _only((Number, Grounded), metadata, path)
     if number.digits < 1 or number.places < 0:
         raise _refuse(path, "a number has at least one digit and no fewer than 0 places", number, hint=hint)
-    return NumberShape(number.digits, number.places, number.signed)
+    return NumberShape(number.digits, number.places, number.signed, _find(metadata, Grounded) is not None)
 
 
 def _choice(values: Sequence[Any], path: tuple[str, ...], annotation: Any) -> ChoiceShape:
@@ -271,6 +274,59 @@ def longest(shape: Shape) -> int:
             return shape.digits + shape.places + 4
         case DateShape():
             return 12
+
+
+def most_bytes(shape: Shape) -> int:
+    """UTF-8 bytes of the longest record of this shape. No record has more tokens: each stands for a byte or more."""
+    match shape:
+        case ObjectShape():
+            return 1 + sum(len(spell(name).encode()) + 2 + most_bytes(inner) for name, inner in shape.fields)
+        case NullableShape():
+            return max(4, most_bytes(shape.inner))
+        case ListShape():
+            return 2 + shape.max_items * (most_bytes(shape.item) + 1)
+        case TextShape():
+            return 4 * shape.max_chars + 2
+        case ChoiceShape():
+            return max(len(spell(value).encode()) for value in shape.values)
+        case _:
+            return longest(shape)
+
+
+def least_bytes(shape: Shape) -> int:
+    """Bytes of the longest record of this shape once its texts are cut to a character and its lists to nothing."""
+    return most_bytes(_scaled(shape, 0.0))
+
+
+def fitted(shape: ObjectShape, budget: int) -> ObjectShape:
+    """The shape with its texts and lists bounded so that every record has at most `budget` bytes, and so tokens.
+
+    All bounds shrink by the same factor, as little as needed. Raises ValueError below `least_bytes`."""
+    if most_bytes(shape) <= budget:
+        return shape
+    if least_bytes(shape) > budget:
+        raise ValueError(f"{budget} is less than the {least_bytes(shape)} bytes that a record of this shape may need")
+    low, high = 0.0, 1.0
+    for _ in range(24):
+        middle = (low + high) / 2
+        low, high = (middle, high) if most_bytes(_scaled(shape, middle)) <= budget else (low, middle)
+    scaled = _scaled(shape, low)
+    assert isinstance(scaled, ObjectShape)
+    return scaled
+
+
+def _scaled(shape: Shape, factor: float) -> Shape:
+    match shape:
+        case ObjectShape():
+            return ObjectShape(tuple((name, _scaled(inner, factor)) for name, inner in shape.fields))
+        case NullableShape():
+            return NullableShape(_scaled(shape.inner, factor))
+        case ListShape():
+            return ListShape(_scaled(shape.item, factor), int(shape.max_items * factor))
+        case TextShape():
+            return TextShape(max(1, int(shape.max_chars * factor)), shape.verbatim)
+        case _:
+            return shape
 
 
 def has_choice(shape: Shape) -> bool:

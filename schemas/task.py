@@ -22,7 +22,16 @@ from boardwright.schemas.compare import ComparatorName
 from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.prompt import Prompt, render
-from boardwright.schemas.shape import NullableShape, NumberShape, ObjectShape, TextShape, has_choice, longest, shape_of
+from boardwright.schemas.shape import (
+    NullableShape,
+    NumberShape,
+    ObjectShape,
+    TextShape,
+    has_choice,
+    least_bytes,
+    longest,
+    shape_of,
+)
 from boardwright.schemas.suggest import did_you_mean
 
 SHIPPED = Path(__file__).parent / "tasks"
@@ -31,9 +40,16 @@ DocumentSource = Callable[[int, str], Iterator[Example]]
 
 @dataclass(frozen=True)
 class Limits:
-    """context: tokens of prompt, document and record together (the KV cache a board must hold)."""
+    """context: tokens of prompt, document and record together (the KV cache a board must hold).
+
+    output: tokens of the record at most, 0 for what the context leaves. Below what the longest record can take, the
+    bounds of texts and lists shrink until every record fits.  windows: read a document that is too long in overlapping
+    parts and merge their records; else it is refused.
+    """
 
     context: int = 1024
+    output: int = 0
+    windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +203,14 @@ def _check(task: Task, where: Path) -> None:
         if comparator not in get_args(ComparatorName):
             known = ", ".join(get_args(ComparatorName))
             raise BadTask("Unknown comparator.", where=f"{where} {name}", value=comparator, allowed=known)
+    if task.limits.output and task.limits.output < least_bytes(task.shape):
+        raise BadTask(
+            "The budget is too small for a record, however short its texts.",
+            where=where,
+            value=f"limits.output={task.limits.output}",
+            allowed=f"{least_bytes(task.shape)} tokens or more, or 0",
+            next="raise limits.output, or leave it out",
+        )
     if longest(task.shape) >= task.limits.context:
         raise BadTask(
             "The context has no room for a document beside the longest record.",

@@ -11,7 +11,7 @@ import itertools
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -65,7 +65,7 @@ def wants(outputs: Mapping[str, str]) -> Student:
         prompt, written = detokenize(context[: at - len(begin)]).decode(), len(context) - at
         wanted = next(output for document, output in outputs.items() if prompt.endswith("\n\n" + document)).encode()
         row = np.zeros(BYTES.vocab_size, np.float32)
-        row[wanted[written] if written < len(wanted) else BYTES.eos_token] = 1
+        row[wanted[written] if written < len(wanted) else BYTES.eos_token] = 20  # all but certain
         return row
 
     return logits
@@ -124,10 +124,11 @@ class FakeEngine:
 
 # Quotes, backslashes, controls and characters of one to four bytes; "n" and "u" so that an escape could be mistaken.
 LETTERS = 'abn0u -/"\\\x7f\u00e9\u2028\u6f22\U0001f600'
+SOLID = "".join(letter for letter in LETTERS if not letter.isspace())
 CONTROLS = "\n\t\r\x00\x1f"
 
 texts = st.text(LETTERS, min_size=1, max_size=12)
-documents = st.tuples(st.text(LETTERS + CONTROLS, max_size=20), st.sampled_from(LETTERS), st.text(LETTERS + CONTROLS))
+documents = st.tuples(st.text(LETTERS + CONTROLS, max_size=20), st.sampled_from(SOLID), st.text(LETTERS + CONTROLS))
 documents_of_text = documents.map("".join)
 
 
@@ -140,11 +141,11 @@ class Kind:
 
 
 def copied(document: str, most: int) -> st.SearchStrategy[str]:
-    """Pieces of a document, each on one line."""
-    starts = [i for i, character in enumerate(document) if character >= " "]
+    """Pieces of a document, each on one line, without white space around them."""
+    starts = [i for i, character in enumerate(document) if character >= " " and not character.isspace()]
 
     def piece(start: int, length: int) -> str:
-        return "".join(itertools.takewhile(lambda c: c >= " ", document[start : start + length]))
+        return "".join(itertools.takewhile(lambda c: c >= " ", document[start : start + length])).rstrip()
 
     return st.builds(piece, st.sampled_from(starts), st.integers(1, most))
 
@@ -162,7 +163,9 @@ def _int(a: int, b: int) -> Kind:
 def _number(number: Number) -> Kind:
     most = 10 ** (number.digits + number.places) - 1
     units = st.integers(-most if number.signed else 0, most)
-    values = units.map(lambda unit: f"{Decimal(unit).scaleb(-number.places):.{number.places}f}")
+    # An exact context: the default one would round after 28 digits, and up to a digit too many.
+    exact = Context(prec=number.digits + number.places + 1)
+    values = units.map(lambda unit: f"{Decimal(unit).scaleb(-number.places, exact):.{number.places}f}")
     return Kind(Annotated[Decimal, number], lambda document: values)
 
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import random
 import re
+from decimal import Decimal
 from typing import Annotated, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from pydantic import BaseModel, create_model
 
 from boardwright.device.grammar import DATE, Grammars
 from boardwright.schemas.errors import BadDocument
-from boardwright.schemas.fields import Items, Text, Verbatim
+from boardwright.schemas.fields import Grounded, Items, Number, Text, Verbatim
 from boardwright.schemas.records import canonical, parse, spell
 from boardwright.schemas.shape import longest, shape_of
 from tests.device.fakes import BYTES, CONTROLS, LETTERS, Kind, copied, documents_of_text, model_of, records
@@ -125,7 +126,7 @@ class TestVerbatim:
         for _ in range(8):
             value = data.draw(copied(document, 8) | st.text(LETTERS + CONTROLS, max_size=4))
             on_a_line = not any(character < " " for character in value)
-            stands_there = value in document and 1 <= len(value) <= most and on_a_line
+            stands_there = value in document and 1 <= len(value) <= most and on_a_line and value == value.strip()
             assert admits(matcher, spell({"value": value}).encode()) is stands_there
 
     def test_an_escape_of_the_document_is_not_its_letters(self) -> None:
@@ -149,10 +150,16 @@ class TestVerbatim:
 
     def test_a_long_document_and_bound(self) -> None:
         document = 'Grüße "漢字" \\ 1234567890, ' * 300
-        matcher = grammar(one_field(Annotated[str, Verbatim(2000)]), document)
-        assert admits(matcher, spell({"value": document[5:2005]}).encode())
-        assert not admits(matcher, spell({"value": document[5:2006]}).encode())
-        assert not admits(matcher, spell({"value": document[5:1000] + "x"}).encode())
+        matcher = grammar(one_field(Annotated[str, Verbatim(1999)]), document)
+        assert admits(matcher, spell({"value": document[6:2005]}).encode())
+        assert not admits(matcher, spell({"value": document[6:2007]}).encode())
+        assert not admits(matcher, spell({"value": document[6:1000] + "x"}).encode())
+
+    def test_white_space_around_a_value_is_no_part_of_it(self) -> None:
+        matcher = grammar(one_field(Annotated[str, Verbatim(9)]), "No.: \u00a0CW 45 \n")
+        assert admits(matcher, b'{"value":"CW 45"}') and admits(matcher, b'{"value":"C"}')
+        for value in (" CW", "\u00a0CW", "CW ", " "):
+            assert not admits(matcher, spell({"value": value}).encode())
 
 
 class TestList:
@@ -200,3 +207,31 @@ class TestGrammars:
         grammars = Grammars(shape_of(one_field(Annotated[str, Verbatim(9)])), BYTES)
         assert admits(grammars.matcher("left"), b'{"value":"left"}')
         assert not admits(grammars.matcher("right"), b'{"value":"left"}')
+
+
+class TestGrounded:
+    DAY = Annotated[datetime.date, Grounded()]
+    SUM = Annotated[Decimal, Number(digits=4, places=2), Grounded()]
+
+    def test_only_days_that_stand_in_the_document(self) -> None:
+        matcher = grammar(one_field(self.DAY | None), "Of 2. Juni 2024, due 3/4/2024")
+        for value in ("2024-06-02", "2024-04-03", "2024-03-04", None):
+            assert admits(matcher, spell({"value": value}).encode())
+        assert not admits(matcher, b'{"value":"2024-06-20"}')
+
+    def test_only_numbers_that_stand_in_the_document_and_fit(self) -> None:
+        matcher = grammar(one_field(self.SUM | None), "3 x 1.234,50, minus -2.00, no. 123456")
+        for value in ("3.00", "1234.50", None):
+            assert admits(matcher, spell({"value": value}).encode())
+        for value in ("1.23", "-2.00", "123456.00", "1234.05"):
+            assert not admits(matcher, spell({"value": value}).encode())
+
+    def test_null_where_the_document_has_none(self) -> None:
+        matcher = grammar(one_field(self.DAY | None), "no day")
+        assert admits(matcher, b'{"value":null}')
+        assert not admits(matcher, b'{"value":"2024-06-20"}')
+
+    def test_free_where_there_is_none_and_null_is_not_allowed(self) -> None:
+        matcher = grammar(one_field(self.DAY), "no day")
+        assert admits(matcher, b'{"value":"2024-06-20"}')
+        assert not admits(matcher, b'{"value":null}')

@@ -24,6 +24,7 @@ from pydantic import (
 
 from boardwright.schemas.errors import BadTask
 from boardwright.schemas.fields import Items, Number, Text, Verbatim
+from boardwright.schemas.records import canonical
 from boardwright.schemas.shape import (
     BoolShape,
     ChoiceShape,
@@ -35,7 +36,10 @@ from boardwright.schemas.shape import (
     ObjectShape,
     Shape,
     TextShape,
+    fitted,
+    least_bytes,
     longest,
+    most_bytes,
     shape_of,
 )
 
@@ -306,3 +310,29 @@ class TestLongest:
     def test_of_an_object(self) -> None:
         record = create_model("Record", one=(bool, ...), three=(bool, ...))
         assert longest(shape_of(record)) == len('{"one":false,"three":false}')
+
+
+class TestFitted:
+    class Note(BaseModel):
+        kind: Literal["bug", "question"]
+        title: Annotated[str, Text(20)] | None
+        tags: Annotated[list[Annotated[str, Text(8)]], Items(3)]
+
+    def test_as_it_is_where_it_fits(self) -> None:
+        shape = shape_of(self.Note)
+        assert fitted(shape, most_bytes(shape)) is shape
+
+    def test_every_budget_from_the_least_on(self) -> None:
+        shape = shape_of(self.Note)
+        least = least_bytes(shape)
+        sizes = [most_bytes(fitted(shape, budget)) for budget in range(least, most_bytes(shape) + 1)]
+        assert sizes[0] == least and sizes == sorted(sizes)
+        assert all(size <= budget for size, budget in zip(sizes, range(least, 10_000), strict=False))
+        with pytest.raises(ValueError, match="less than"):
+            fitted(shape, least - 1)
+
+    def test_the_most_is_reached_by_four_byte_letters(self) -> None:
+        wide = "\U0001f600"
+        record = self.Note(kind="question", title=wide * 20, tags=[wide * 8] * 3)
+        written = canonical(record).encode()
+        assert most_bytes(shape_of(self.Note)) - len(written) in (0, 1)  # a list has a comma less than items
