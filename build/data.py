@@ -19,6 +19,7 @@ import numpy.typing as npt
 from boardwright.schemas.compare import fold
 from boardwright.schemas.errors import BadExample, BadTask
 from boardwright.schemas.examples import Example, read_examples, write_examples
+from boardwright.schemas.found import unfounded
 from boardwright.schemas.task import DocumentSource, Task
 
 SHINGLE = 5
@@ -31,11 +32,14 @@ HELD_OUT_LEAST = 10
 
 @dataclass(frozen=True)
 class DataReport:
-    """Counts of documents: read, dropped and why, and what is left. spare: held out beyond HELD_OUT_MOST."""
+    """Counts of documents: read, dropped and why, and what is left. spare: held out beyond HELD_OUT_MOST.
+
+    unfounded_dropped: with a verbatim or grounded value that the document does not hold: it would teach inventing."""
 
     read: int
     duplicates_dropped: int
     near_held_out_dropped: int
+    unfounded_dropped: int
     spare: int
     train: int
     valid: int
@@ -63,13 +67,23 @@ def prepare(
     if not held_out:
         learn, held_out = _split(distinct, examples)
     near = near_duplicates([e.text for e in learn], [e.text for e in held_out])
-    train = [example for example, drop in zip(learn, near, strict=True) if not drop]
-    if not train:
+    distant = [example for example, drop in zip(learn, near, strict=True) if not drop]
+    if not distant:
         raise BadExample("No training example is left that is not also held out.", where=examples)
+    train = [example for example in distant if not any(unfounded(task.shape, example.record, example.text))]
+    if not train:
+        path = next(unfounded(task.shape, distant[0].record, distant[0].text))
+        raise BadExample(
+            "Every training example holds a value that does not stand in its document.",
+            where=f"example {distant[0].id}: {path}",
+            allowed="a copy of the document for Verbatim, a date or number of it for Grounded",
+            next="correct the records, or give the field a type that need not stand in the document",
+        )
     report = DataReport(
         read=len(read),
         duplicates_dropped=len(read) - len(distinct),
         near_held_out_dropped=sum(near),
+        unfounded_dropped=len(distant) - len(train),
         spare=len(distinct) - len(learn) - len(held_out) if learn is not distinct else 0,
         train=len(train),
         valid=len(held_out),

@@ -118,7 +118,7 @@ class TestLeaks:
         again = Example("again", examples[0].text.replace(" ", " , ").upper(), {"kind": "question"})
         train, _ = split(tmp_path, [*examples, again], distinct(3, start=100))
         assert len(train & {"d0", "again"}) == 1
-        assert report(tmp_path) == DataReport(31, 1, 0, 0, 30, 3)
+        assert report(tmp_path) == DataReport(31, 1, 0, 0, 0, 30, 3)
 
     def test_what_is_nearly_held_out_is_not_learned(self, tmp_path: Path) -> None:
         held = distinct(3, start=100)
