@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, cast
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from llguidance import LLMatcher
 from pydantic import BaseModel
 
-from boardwright.device.decoder import Decoded, Matcher, choose, decode
+from boardwright.device.decoder import MAX_DRAFT, Decoded, Drafter, Matcher, choose, decode
 from boardwright.device.engines.base import Feed, Logits
 from boardwright.device.grammar import Grammars
 from boardwright.schemas.errors import BadRecord
@@ -50,13 +51,21 @@ def plain(one: LLMatcher, student: Student, prompt: Sequence[int]) -> tuple[list
     return output, choices
 
 
-def run(one: LLMatcher, engine: FakeEngine, prompt: Sequence[int], at: int = 0, room: int = 4096) -> Decoded:
-    steps = decode(one, prompt, at, room)
+def run(
+    one: LLMatcher,
+    engine: FakeEngine,
+    prompt: Sequence[int],
+    at: int = 0,
+    room: int = 4096,
+    drafter: Drafter | None = None,
+    overhead: float = 0.0,
+) -> Decoded:
+    steps = decode(one, prompt, at, room, drafter, overhead)
     try:
         step = next(steps)
         while True:
-            [logits] = engine.forward([Feed(0, step.at, step.tokens, [len(step.tokens) - 1])])
-            step = steps.send(logits[0])
+            [logits] = engine.forward([Feed(0, step.at, step.tokens, step.want)])
+            step = steps.send(logits)
     except StopIteration as stop:
         decoded: Decoded = stop.value
         return decoded
@@ -71,6 +80,62 @@ def test_the_output_is_that_of_plain_greedy_decoding(kind: Kind, document: str, 
     # What the grammar leaves no choice about is never asked of the student.
     assert decoded.passes == len(engine.passes) == choices <= len(decoded.tokens)
     parse(model_of(kind), detokenize(decoded.tokens).decode())
+
+
+class Prompter:
+    """A drafter that knows the output, and is wrong as often as it is told to be."""
+
+    def __init__(self, output: Sequence[int], wrong: float, sure: float, seed: int) -> None:
+        self._output = list(output)
+        self._wrong = wrong
+        self._sure = sure
+        self._rng = random.Random(seed)
+
+    def guess(self, output: Sequence[int]) -> Iterator[tuple[int, float]]:
+        assert list(output) == self._output[: len(output)]
+        for token in self._output[len(output) :]:
+            mistaken = self._rng.random() < self._wrong
+            yield self._rng.choice([ord("a"), ord('"'), ord(","), 0x80, 258]) if mistaken else token, self._sure
+
+
+@settings(max_examples=200)
+@given(
+    records,
+    documents_of_text,
+    st.integers(0, 2**32),
+    st.sampled_from([0.0, 0.05, 0.3, 1.0]),
+    st.sampled_from([0.3, 0.9, 1.0]),
+    st.sampled_from([0.5, 4.0, 1e9]),
+)
+def test_drafts_change_nothing_but_the_passes(
+    kind: Kind, document: str, seed: int, wrong: float, sure: float, overhead: float
+) -> None:
+    expected, choices = plain(matcher(model_of(kind), document), noise(seed), PROMPT)
+    engine = FakeEngine(noise(seed))
+    prompter = Prompter(expected, wrong, sure, seed)
+    decoded = run(matcher(model_of(kind), document), engine, PROMPT, drafter=prompter, overhead=overhead)
+    assert decoded.tokens == expected
+    assert decoded.passes == len(engine.passes) <= choices
+    assert 0 <= decoded.accepted <= decoded.drafted
+    if choices and not wrong and sure == 1.0:
+        assert decoded.passes <= 1 + len(expected) // MAX_DRAFT
+
+
+class TestDrafts:
+    def test_are_not_fed_where_being_wrong_costs_more(self) -> None:
+        expected, _ = plain(matcher(Ticket), noise(5), PROMPT)
+        prompter = Prompter(expected, 0.0, 0.6, 0)
+        # A token that is right in 6 of 10 cases saves 0.6 * 0.5 and costs 0.4.
+        assert run(matcher(Ticket), FakeEngine(noise(5)), PROMPT, drafter=prompter, overhead=0.5).drafted == 0
+        assert run(matcher(Ticket), FakeEngine(noise(5)), PROMPT, drafter=prompter, overhead=5).drafted > 0
+
+    def test_never_past_the_room(self) -> None:
+        expected, _ = plain(matcher(Ticket), noise(3), PROMPT)
+        decoded = run(matcher(Ticket), FakeEngine(noise(3)), PROMPT)
+        needed = len(PROMPT) + len(expected) - trailing(decoded)
+        engine = FakeEngine(noise(3), n_ctx=needed)
+        prompter = Prompter(expected, 0.0, 1.0, 0)
+        assert run(matcher(Ticket), engine, PROMPT, room=needed, drafter=prompter, overhead=9).tokens == expected
 
 
 @given(st.integers(0, len(PROMPT) - 1), st.integers(0, 99))
@@ -112,7 +177,9 @@ class TestForcedTokens:
             kind: Literal["bug"]
 
         engine = FakeEngine(noise(1))
-        assert run(matcher(Only), engine, PROMPT) == Decoded(list(b'{"kind":"bug"}'), 0)
+        decoded = run(matcher(Only), engine, PROMPT)
+        assert (decoded.tokens, decoded.passes) == (list(b'{"kind":"bug"}'), 0)
+        assert set(decoded.log_probabilities) == {0.0}
         assert not engine.passes
 
 

@@ -1,0 +1,103 @@
+"""Learn to guess: the weights of `device.drafts`, from the examples that the student is trained on.
+
+Knows nothing of students or engines. Held-out records then say how far each field's guesses are to be trusted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from boardwright.device.drafts import BITS, Candidates, Model, Page, candidates, slots, softmax
+from boardwright.schemas.examples import Example
+from boardwright.schemas.records import spell
+from boardwright.schemas.shape import ObjectShape
+
+EPOCHS = 4
+RATE = 0.3
+# More examples teach little more about where values stand, and this takes seconds.
+MOST = 3000
+SHARPNESS = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One decision: which of some candidates, given their places in the table. right: True for each that is."""
+
+    slots: npt.NDArray[np.int64]
+    right: npt.NDArray[np.bool_]
+
+
+def learn(shape: ObjectShape, train: Sequence[Example], held_out: Sequence[Example]) -> Model:
+    """A table of weights and the sharpness of each field.
+
+    Multinomial logistic regression over each field's candidates, by AdaGrad; where the value stands in several
+    places, the sum of their probabilities is raised."""
+    rows = [row for example in train[:MOST] for _, row in _rows(shape, example)]
+    weights = np.zeros(1 << BITS, np.float32)
+    squares = np.full(1 << BITS, 1e-2, np.float32)
+    order = np.random.default_rng(0)
+    for _ in range(EPOCHS):
+        for index in order.permutation(len(rows)):
+            row = rows[index]
+            odds = softmax(weights[row.slots].sum(1))
+            right = float(odds[row.right].sum())
+            slope = odds - np.where(row.right, odds / max(right, 1e-9), 0.0).astype(np.float32)
+            gradient = np.repeat(slope, row.slots.shape[1])
+            flat = row.slots.ravel()
+            np.add.at(squares, flat, gradient**2)
+            np.add.at(weights, flat, -RATE * gradient / np.sqrt(squares[flat]))
+    learned: dict[str, list[_Row]] = defaultdict(list)
+    for example in held_out:
+        for name, row in _rows(shape, example):
+            if name:
+                learned[name].append(row)
+    sharpness = {name: _sharpness(weights, held) for name, held in learned.items()}
+    return Model(weights, sharpness)
+
+
+def _sharpness(weights: npt.NDArray[np.float32], rows: Iterable[_Row]) -> float:
+    """The factor on a field's scores under which held-out values are likeliest."""
+    scores = [(weights[row.slots].sum(1), row.right) for row in rows]
+
+    def loss(factor: float) -> float:
+        return -sum(float(np.log(softmax(factor * score)[right].sum() + 1e-9)) for score, right in scores)
+
+    return min(SHARPNESS, key=loss)
+
+
+def _rows(shape: ObjectShape, example: Example) -> Iterator[tuple[str, _Row]]:
+    """Each field's decision, by its name, and under "" where a copied value ends."""
+    page = Page(example.text)
+    for field, (name, inner) in enumerate(shape.fields):
+        found = candidates(page, inner)
+        if found is None:
+            continue
+        value = example.record[name]
+        right = _right(page, found, value)
+        if right.any():
+            yield name, _Row(slots(field, "at", found.features), right)
+        if not isinstance(value, str):
+            continue
+        for index in np.flatnonzero(right).tolist():
+            if index < len(found.begins):
+                at = found.begins[index]
+                ends = page.ends(at)
+                hit = np.array([end == at + len(value) for end, _ in ends])
+                if hit.any():
+                    hashes = np.array([features for _, features in ends], np.uint32)
+                    yield "", _Row(slots(field, "end", hashes), hit)
+
+
+def _right(page: Page, found: Candidates, value: object) -> npt.NDArray[np.bool_]:
+    """Which candidates are this value; "something else" where none is."""
+    spelled = spell(value)
+    right = [isinstance(value, str) and page.text.startswith(value, at) for at in found.begins]
+    right += [one == spelled for one in found.texts[len(found.begins) :]]
+    if not any(right) and found.texts[-1] is None:
+        right[-1] = True
+    return np.array(right, np.bool_)
