@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from boardwright.build.scores import Evaluation
+from boardwright.device import windows
+from boardwright.device.drafts import Model
 from boardwright.device.harness import Harness
 from boardwright.schemas.compare import COMPARATORS, score
 from boardwright.schemas.errors import KitError
@@ -26,16 +28,19 @@ SLOTS = 8
 
 def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: Path) -> Evaluation:
     """Score a harness on examples. Writes `folder/evaluation.json` and `folder/records.jsonl`, a line a document:
-    {id, gold, record or error, wrong: names of the fields that are}."""
+    {id, gold, record and log_probabilities of its fields, or error, wrong: names of the fields that are}."""
     records: list[dict[str, Any] | None] = []
     lines = []
     started = time.perf_counter()
-    outcomes = harness.extract_many(example.text for example in examples)
+    outcomes = windows.extract_many(harness, (example.text for example in examples), SLOTS)
     for example, outcome in zip(examples, outcomes, strict=True):
         record = None if isinstance(outcome, KitError) else outcome.record.model_dump(mode="json")
         records.append(record)
         line: dict[str, Any] = {"id": example.id, "gold": example.record}
-        line |= {"error": str(outcome)} if record is None else {"record": record}
+        if isinstance(outcome, KitError):
+            line["error"] = str(outcome)
+        else:
+            line |= {"record": record, "log_probabilities": outcome.log_probabilities}
         lines.append(spell(line | {"wrong": wrong_fields(task, example.record, record)}))
         current_step().progress(len(records), len(examples))
     seconds = time.perf_counter() - started
@@ -46,9 +51,9 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     return evaluation
 
 
-def golden_records(task: Task, model: Path, examples: Sequence[Example]) -> list[dict[str, Any]]:
+def golden_records(task: Task, model: Path, drafts: Model, examples: Sequence[Example]) -> list[dict[str, Any]]:
     """What a board must reproduce, {id, text, record, prompt_ids} each; one that fails here is left out."""
-    harness = Harness.load(task, model)
+    harness = Harness.load(task, model, drafts=drafts)
     lines = []
     try:
         for example in examples:

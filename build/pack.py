@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from boardwright.build.ids import content_id
+from boardwright.device.bundles import DRAFTS, SURE
+from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.errors import BadBundle, BadTask
@@ -37,6 +39,8 @@ def pack(
     scores: Mapping[str, Any],
     content_ids: Mapping[str, str],
     goldens: Sequence[Mapping[str, Any]],
+    drafts: Path,
+    calibration: Calibration | None,
     folder: Path,
 ) -> Path:
     """Write `<task>-<version>-<target>.bwb` into `folder`, signed with this machine's key; return its path.
@@ -46,7 +50,8 @@ def pack(
     folder.mkdir(parents=True, exist_ok=True)
     secret = signing_key()
     with tempfile.TemporaryDirectory() as scratch:
-        files = _write_files(Path(scratch), task, target, scores, goldens) | {"model.gguf": model}
+        files = _write_files(Path(scratch), task, target, scores, goldens, calibration)
+        files |= {"model.gguf": model, DRAFTS: drafts}
         entries = describe(files)
         fields: dict[str, Any] = {
             "name": task.name,
@@ -93,13 +98,19 @@ def next_counter(manifest: Manifest) -> int:
 
 
 def _write_files(
-    scratch: Path, task: Task, target: Target, scores: Mapping[str, Any], goldens: Sequence[Mapping[str, Any]]
+    scratch: Path,
+    task: Task,
+    target: Target,
+    scores: Mapping[str, Any],
+    goldens: Sequence[Mapping[str, Any]],
+    calibration: Calibration | None,
 ) -> dict[str, Path]:
     texts = {
         "task/task.py": (task.folder / "task.py").read_text(encoding="utf-8"),
         "target.json": target.model_dump_json(indent=1) + "\n",
         "golden.jsonl": "".join(f"{spell(dict(line))}\n" for line in goldens),
         "scores.json": json.dumps(scores, indent=1) + "\n",
+        **({SURE: calibration.to_json()} if calibration else {}),
     }
     files = {}
     for name, text in texts.items():

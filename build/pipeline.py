@@ -18,6 +18,8 @@ from boardwright.build.ids import file_id, folder_id
 from boardwright.build.scores import read_evaluation
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
+from boardwright.device.bundles import DRAFTS
+from boardwright.device.confidence import Calibration
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import GateFailed
@@ -29,15 +31,16 @@ from boardwright.targets.profile import Target
 
 # Raise a stage's number when the same inputs would give another output.
 VERSIONS = {
-    "data": 2,
+    "data": 3,
+    "drafts": 1,
     "tune": 3,
     "merge": 1,
     "export": 1,
     "imatrix": 1,
     "quantize": 1,
-    "evaluate": 1,
-    "golden": 1,
-    "measure": 1,
+    "evaluate": 2,
+    "golden": 2,
+    "measure": 2,
 }
 STAGES = tuple(VERSIONS)
 CALIBRATION_DOCUMENTS = 64
@@ -69,7 +72,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Rung:
-    """One artifact on the ladder. notes: tensors that are not in the encoding its name promises."""
+    """One artifact on the ladder. notes: tensors that are not in the encoding its name promises.  evaluation: folder of
+    its held-out records."""
 
     encoding: Encoding
     model: Path
@@ -77,6 +81,7 @@ class Rung:
     scores: Scores
     documents_per_second: float
     notes: list[str] = field(default_factory=list)
+    evaluation: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -99,25 +104,26 @@ class Built:
 def build(request: Request, store: Store) -> Built:
     """Run the road from documents to a signed bundle. Raises KitError; GateFailed when no artifact is good enough."""
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
+    drafts = _drafts(request, store, prepared)
     student = resolve_student(request.student, store)
     tuned = _tune(request, store, prepared, student)
     merged = _merge(request, store, student, tuned)
     exported = _export(request, store, merged, prepared)
     imatrix = _imatrix(request, store, merged, prepared)
-    yardstick = _rung(request, store, Encoding.F16, exported, prepared)
+    yardstick = _rung(request, store, Encoding.F16, exported, prepared, drafts)
     ladder = []
     for encoding in request.encodings or request.target.encodings:
         if encoding is Encoding.F16:
             ladder.append(yardstick)
             continue
         quantized = _quantize(request, store, encoding, exported, imatrix)
-        ladder.append(_rung(request, store, encoding, quantized, prepared))
+        ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
     chosen, why = choose(ladder, yardstick, request.gates, request.target.budgets.bundle_mb)
-    goldens = _golden(request, store, chosen, prepared)
+    goldens = _golden(request, store, chosen, prepared, drafts)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
     ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
     with step("Pack and sign the bundle"):
-        bundle = _pack(request, chosen, rungs, why, ids, goldens)
+        bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts)
     return Built(
         bundle=bundle,
         chosen=chosen,
@@ -189,8 +195,9 @@ def _data(request: Request, store: Store) -> Artifact:
 
         report = prepare(task, request.examples, request.valid, counts, training.seed, folder)
         current_step().note(
-            f"{report.train:,} to train on, {report.valid:,} held out; dropped {report.duplicates_dropped} duplicates "
-            f"and {report.near_held_out_dropped} too near a held-out document"
+            f"{report.train:,} to train on, {report.valid:,} held out; dropped {report.duplicates_dropped} duplicates, "
+            f"{report.near_held_out_dropped} too near a held-out document, {report.unfounded_dropped} with a value "
+            "that the document does not hold"
         )
 
     return store.produce(
@@ -202,6 +209,27 @@ def _data(request: Request, store: Store) -> Artifact:
         make,
         title="Prepare the examples",
         redo=request.again("data"),
+    )
+
+
+def _drafts(request: Request, store: Store, prepared: Artifact) -> Artifact:
+    """What lets the decoder guess records; learned from the same examples as the student."""
+    task = request.task
+
+    def make(folder: Path) -> None:
+        from boardwright.build.drafts import learn
+
+        train, held_out = (read_examples(prepared.path / f"{part}.jsonl", task.record) for part in ("train", "valid"))
+        (folder / DRAFTS).write_bytes(learn(task.shape, train, held_out).to_bytes())
+
+    return store.produce(
+        "drafts",
+        VERSIONS["drafts"],
+        {},
+        [prepared.id, _digest(str(task.shape))],
+        make,
+        title="Learn to guess records",
+        redo=request.again("drafts"),
     )
 
 
@@ -315,7 +343,9 @@ def _quantize(request: Request, store: Store, encoding: Encoding, exported: Arti
     )
 
 
-def _rung(request: Request, store: Store, encoding: Encoding, artifact: Artifact, prepared: Artifact) -> Rung:
+def _rung(
+    request: Request, store: Store, encoding: Encoding, artifact: Artifact, prepared: Artifact, drafts: Artifact
+) -> Rung:
     """An artifact's place on the ladder: every held-out document through the harness."""
     task = request.task
     model = artifact.path / _file_name(encoding)
@@ -323,9 +353,11 @@ def _rung(request: Request, store: Store, encoding: Encoding, artifact: Artifact
 
     def make(folder: Path) -> None:
         from boardwright.build.evaluate import SLOTS, evaluate
+        from boardwright.device.drafts import Model
         from boardwright.device.harness import Harness
 
-        harness = Harness.load(task, model, slots=SLOTS)
+        guesses = Model.from_bytes((drafts.path / DRAFTS).read_bytes())
+        harness = Harness.load(task, model, slots=SLOTS, drafts=guesses)
         try:
             result = evaluate(task, harness, read_examples(held_out, task.record), folder)
         finally:
@@ -337,7 +369,7 @@ def _rung(request: Request, store: Store, encoding: Encoding, artifact: Artifact
         "evaluate",
         VERSIONS["evaluate"],
         {"comparators": task.all_comparators, "prompt": str(task.prompt("")), "context": task.limits.context},
-        [artifact.id, file_id(held_out), _digest(str(task.shape))],
+        [artifact.id, drafts.id, file_id(held_out), _digest(str(task.shape))],
         make,
         title=f"Evaluate {encoding}",
         redo=request.again("evaluate"),
@@ -345,25 +377,29 @@ def _rung(request: Request, store: Store, encoding: Encoding, artifact: Artifact
     result = read_evaluation(evaluated.path)
     notes_file = artifact.path / "notes.json"
     notes = json.loads(notes_file.read_text(encoding="utf-8")) if notes_file.is_file() else []
-    return Rung(encoding, model, model.stat().st_size, result.scores, result.documents_per_second, notes)
+    return Rung(
+        encoding, model, model.stat().st_size, result.scores, result.documents_per_second, notes, evaluated.path
+    )
 
 
-def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact) -> list[dict[str, Any]]:
+def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, drafts: Artifact) -> list[dict[str, Any]]:
     """What a board must reproduce: prompts with their token ids, and this machine's records."""
     held_out = prepared.path / "valid.jsonl"
 
     def make(folder: Path) -> None:
         from boardwright.build.evaluate import golden_records
+        from boardwright.device.drafts import Model
 
         examples = read_examples(held_out, request.task.record)[:GOLDENS]
-        lines = golden_records(request.task, chosen.model, examples)
+        guesses = Model.from_bytes((drafts.path / DRAFTS).read_bytes())
+        lines = golden_records(request.task, chosen.model, guesses, examples)
         (folder / "golden.jsonl").write_text("".join(f"{spell(line)}\n" for line in lines), encoding="utf-8")
 
     made = store.produce(
         "golden",
         VERSIONS["golden"],
         {"documents": GOLDENS, "prompt": str(request.task.prompt("")), "context": request.task.limits.context},
-        [file_id(chosen.model), file_id(held_out), _digest(str(request.task.shape))],
+        [file_id(chosen.model), drafts.id, file_id(held_out), _digest(str(request.task.shape))],
         make,
         title="Record the golden documents",
         redo=request.again("golden"),
@@ -400,6 +436,7 @@ def _pack(
     why: str,
     ids: Mapping[str, str],
     goldens: Sequence[Mapping[str, Any]],
+    drafts: Artifact,
 ) -> Path:
     from boardwright.build.pack import pack
 
@@ -423,8 +460,19 @@ def _pack(
         scores=scores,
         content_ids=ids,
         goldens=goldens,
+        drafts=drafts.path / DRAFTS,
+        calibration=_calibration(chosen),
         folder=request.output,
     )
+
+
+def _calibration(chosen: Rung) -> Calibration | None:
+    """What the shipped artifact's probabilities are worth; None where no held-out document has a record."""
+    from boardwright.build.calibrate import Held, calibrate
+
+    lines = [line for _, line in read_lines(chosen.evaluation / "records.jsonl")]
+    held = [Held(line["log_probabilities"], tuple(line["wrong"])) for line in lines if "record" in line]
+    return calibrate(held) if held else None
 
 
 def with_training(task: Task, **changes: Any) -> Training:

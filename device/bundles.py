@@ -7,6 +7,8 @@ Knows nothing of slots or commands. What a bundle holds beside its manifest:
     target.json     the board profile
     golden.jsonl    documents with the token ids of their prompts and the records that are to come out
     scores.json     what the build measured
+    drafts.bin      what guesses records from documents; may be missing
+    sure.json       what a field's probability is worth; may be missing
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from boardwright.device.confidence import Calibration
+from boardwright.device.cores import big_cores, pin
 from boardwright.schemas.bundle import Bundle, open_bundle
 from boardwright.schemas.errors import BadBundle, KitError
 from boardwright.schemas.keys import trusted_keys
@@ -30,11 +34,22 @@ from boardwright.targets.profile import Target
 
 if TYPE_CHECKING:
     # llama.cpp and numpy take longer to import than all else here, and `info` needs neither.
+    from boardwright.device.drafts import Model
     from boardwright.device.harness import Harness
 
-TASK, TARGET, GOLDEN, SCORES = "task", "target.json", "golden.jsonl", "scores.json"
+TASK, TARGET, GOLDEN, SCORES, DRAFTS, SURE = (
+    "task",
+    "target.json",
+    "golden.jsonl",
+    "scores.json",
+    "drafts.bin",
+    "sure.json",
+)
 MAX_PART = 16 * 1024 * 1024
 REBUILD = "build the bundle again, with the same boardwright as on the board"
+
+
+_PartT = TypeVar("_PartT")
 
 
 class Golden(BaseModel):
@@ -63,21 +78,64 @@ class Installed:
     def model(self) -> Path:
         return self.folder / self.bundle.manifest.model
 
+    def drafts(self) -> Model | None:
+        """What guesses records from documents, where the bundle carries it. Raises BadBundle."""
+        from boardwright.device.drafts import Model
+
+        return self._optional(DRAFTS, Model.from_bytes)
+
+    def calibration(self) -> Calibration | None:
+        """What a field's probability is worth, where the bundle tells. Raises BadBundle."""
+        return self._optional(SURE, Calibration.from_json)
+
+    def _optional(self, name: str, read: Callable[[bytes], _PartT]) -> _PartT | None:
+        path = self.folder / name
+        if not path.is_file():
+            return None
+        try:
+            return read(path.read_bytes())
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadBundle(
+                f"A part of the bundle can't be read: {error}.", where=f"{self.bundle.path}: {name}", next=REBUILD
+            ) from None
+
     def threads(self, threads: int | None = None, prefill_threads: int | None = None) -> tuple[int, int]:
-        """Threads for (decode, prefill): as given, else the target's, but never more of those than there are cores."""
-        cores = len(os.sched_getaffinity(0))
+        """Threads for (decode, prefill): as given, else as measured here, else the target's; never more of the target's
+        than there are fast cores."""
+        from boardwright.device.threads import recall
+
+        cores = len(big_cores())
+        if threads is None and (measured := recall(self.folder.parent, self.model_id, cores)):
+            return measured.decode, prefill_threads or measured.prefill
         wanted = self.target.threads
         return (
             threads or min(wanted.decode or cores, cores),
             prefill_threads or threads or min(wanted.prefill or cores, cores),
         )
 
+    @property
+    def model_id(self) -> str:
+        """sha256 of the model file."""
+        manifest = self.bundle.manifest
+        return next(entry.sha256 for entry in manifest.files if entry.name == manifest.model)
+
     def harness(self, slots: int = 1, threads: int | None = None, prefill_threads: int | None = None) -> Harness:
         """Load the model and certify the prompt. slots: records in flight at once. Raises BadBundle."""
         from boardwright.device.harness import Harness
 
         decode, prefill = self.threads(threads, prefill_threads)
-        harness = Harness.load(self.task, self.model, slots=slots, threads=decode, prefill_threads=prefill)
+        cores = big_cores()
+        if max(decode, prefill) <= len(cores):
+            pin(cores)  # before the load: the engine's threads stay where they begin
+        harness = Harness.load(
+            self.task,
+            self.model,
+            slots=slots,
+            threads=decode,
+            prefill_threads=prefill,
+            drafts=self.drafts(),
+            calibration=self.calibration(),
+        )
         try:
             self.certify(harness)
         except BaseException:
@@ -144,10 +202,10 @@ def _goldens(bundle: Bundle) -> Iterator[Golden]:
         yield _part(Golden, line, f"{where}:{number}")
 
 
-_PartT = TypeVar("_PartT", bound=BaseModel)
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
-def _part(model: type[_PartT], data: bytes, where: str) -> _PartT:
+def _part(model: type[_ModelT], data: bytes, where: str) -> _ModelT:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:

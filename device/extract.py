@@ -18,6 +18,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from boardwright.device import windows
 from boardwright.device.documents import Document
 from boardwright.schemas.durable import disk, sync_folder
 from boardwright.schemas.errors import MAX_SHOWN, BadDocument, KitError
@@ -44,7 +45,7 @@ def extract(
             underway.append(document)
             yield document.text
 
-    for outcome in harness.extract_many(texts(), slots=slots):
+    for outcome in windows.extract_many(harness, texts(), slots):
         document = underway.popleft()
         yield document, _placed(outcome, document) if isinstance(outcome, KitError) else outcome
 
@@ -107,7 +108,10 @@ def for_people(document: Document, result: Result) -> str:
     """The document's name and its fields, one a line."""
     record: dict[str, Any] = result.record.model_dump(mode="json")
     width = max(map(len, record))
-    lines = [_printable(document.id) + ("   ! uncertain: have somebody look at it" if result.escalate else "")]
+    lines = [
+        _printable(document.id)
+        + (f"   ! have somebody look at it: {', '.join(result.escalate)}" if result.escalate else "")
+    ]
     for name, value in record.items():
         sure = f"   ({result.confidence[name]:.0%})" if name in result.confidence else ""
         lines.append(f"  {name:<{width}}  {_value(value)}{sure}")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from boardwright.build.pack import pack
+from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import open_bundle
 from boardwright.schemas.errors import BadBundle, BadTask
 from boardwright.schemas.keys import signing_key
@@ -24,12 +25,16 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def packed(tmp_path: Path, task: Task | None = None, **changes: Any) -> Path:
     model = tmp_path / "m.gguf"
     model.write_bytes(b"GGUF" + bytes(100))
+    drafts = tmp_path / "drafts.bin"
+    drafts.write_bytes(b"{}\n")
     given: dict[str, Any] = {
         "student": "smollm2-135m-instruct",
         "licences": [{"name": "student", "license": "Apache-2.0", "source": "PyPI"}],
         "scores": {"fields_right": 0.97},
         "content_ids": {"tune": "0" * 64},
         "goldens": [{"id": "a", "text": "x", "record": {}, "prompt_ids": [1]}],
+        "drafts": drafts,
+        "calibration": Calibration(1.0, 2.0, 0.5, ((0.0, 1.0, 0.1),)),
         "folder": tmp_path / "out",
     }
     return pack(task or load_task("invoice"), load_target("host"), model, "Q8_0", **given | changes)
@@ -44,7 +49,15 @@ def test_a_bundle_holds_what_a_board_needs_and_where_it_came_from(tmp_path: Path
     assert bundle.name == "invoice-1.0.0-host.bwb"
     manifest = open_bundle(bundle, [signing_key().public]).manifest
     names = {entry.name for entry in manifest.files}
-    assert names == {"model.gguf", "task/task.py", "target.json", "golden.jsonl", "scores.json"}
+    assert names == {
+        "model.gguf",
+        "task/task.py",
+        "target.json",
+        "golden.jsonl",
+        "scores.json",
+        "drafts.bin",
+        "sure.json",
+    }
     assert manifest.content_ids == {"tune": "0" * 64}
     assert manifest.licences[0].license == "Apache-2.0"
 

@@ -37,8 +37,8 @@ def test_fields_stand_in_a_column_and_null_is_a_dash() -> None:
 
 
 def test_doubt_is_shown_where_the_bundle_is_calibrated() -> None:
-    shown = for_people(DOCUMENT, result(ORDER, confidence={"customer": 0.514}, escalate=True))
-    assert shown.splitlines()[:2] == ["a.txt   ! uncertain: have somebody look at it", "  customer  –   (51%)"]
+    shown = for_people(DOCUMENT, result(ORDER, confidence={"customer": 0.514}, escalate=["customer"]))
+    assert shown.splitlines()[:2] == ["a.txt   ! have somebody look at it: customer", "  customer  –   (51%)"]
 
 
 def test_a_document_cannot_steer_the_terminal() -> None:
@@ -54,7 +54,7 @@ def test_a_json_line_has_all_that_is_known() -> None:
         "record": {"customer": None, "lines": [{"amount": "3 €"}]},
         "spans": {"customer": [1, 4]},
         "confidence": {"customer": 0.5144},
-        "escalate": False,
+        "escalate": [],
         "timing_ms": {"prefill": 1.0, "decode": 2.0, "total": 3.0},
         "passes": 4,
         "tokens": 5,

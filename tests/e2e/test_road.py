@@ -65,6 +65,9 @@ def test_a_record_is_extracted_with_no_network_at_all(house: House, built: dict[
     record = load_task("invoice").record.model_validate(line["record"])
     assert set(line) >= {"id", "record", "timing_ms", "passes", "tokens", "spans", "confidence", "escalate"}
     assert line["passes"] <= line["tokens"]
+    assert set(line["confidence"]) == set(type(record).model_fields)
+    assert all(0 < confidence < 1 for confidence in line["confidence"].values())
+    assert set(line["escalate"]) <= set(line["confidence"])
     for name, (start, end) in line["spans"].items():
         assert INVOICE[start:end] == getattr(record, name)
 

@@ -1,0 +1,178 @@
+"""Documents longer than the context, where the task allows it: read in overlapping windows, merged field by field.
+
+Knows nothing of decoding. A window that does not hold a field's place says null, or something unlikely; so the
+likeliest value that any window found is taken, and null where none is worth believing. Lists are joined.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from boardwright.schemas.errors import BadDocument, KitError
+from boardwright.schemas.shape import ListShape, NullableShape
+
+if TYPE_CHECKING:
+    from boardwright.device.harness import Harness, Result
+
+# Of a window, what the next one repeats: room for a value and its label that would fall between two.
+OVERLAP = 0.2
+# A value that one window finds less likely than this stands back behind another window's null.
+BELIEVED = 0.5
+
+
+@dataclass(frozen=True)
+class Window:
+    """A piece of a document: characters start to end."""
+
+    start: int
+    end: int
+
+
+def windows(text: str, room: int, count: Callable[[str], int]) -> list[Window]:
+    """Cut a text into overlapping pieces of at most `room` tokens, between lines where it can, else between words.
+
+    count: tokens of a piece. One window where all fits. Raises ValueError when a single character does not."""
+    if count(text) <= room:
+        return [Window(0, len(text))]
+    found: list[Window] = []
+    start = 0
+    while True:
+        end = _reach(text, start, room, count)
+        if found and end <= found[-1].end:
+            # The overlap was all that fits: begin where the last one ended.
+            start = found[-1].end
+            end = _reach(text, start, room, count)
+        found.append(Window(start, end))
+        if end == len(text):
+            return found
+        # Back by the overlap, to the beginning of a line or a word; but always on.
+        back = end - int(OVERLAP * (end - start))
+        after = max(text.rfind("\n", start + 1, back), text.rfind(" ", start + 1, back)) + 1
+        start = after if after > start else end
+
+
+def _reach(text: str, start: int, room: int, count: Callable[[str], int]) -> int:
+    """The furthest end of a window that begins at `start`."""
+    low, high = start, len(text)  # what fits, and what may not
+    if count(text[start:]) <= room:
+        return len(text)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if count(text[start:middle]) <= room else (low, middle)
+    if low == start:
+        raise ValueError(f"a window of {room} tokens does not hold a character")
+    for mark in ("\n", " "):
+        cut = text.rfind(mark, start + (low - start) // 2, low) + 1
+        # Cut there, the piece may tokenize otherwise.
+        if cut > start and count(text[start:cut]) <= room:
+            return cut
+    return low
+
+
+def extract_many(harness: Harness, texts: Iterable[str | KitError], slots: int) -> Iterator[Result | KitError]:
+    """As `Harness.extract_many`; long documents go through in windows where the task's limits say so."""
+    if not harness.task.limits.windows:
+        yield from harness.extract_many(texts, slots=slots)
+        return
+    # The windows of each document under way; None for one that has no text.
+    under_way: deque[list[Window] | None] = deque()
+
+    def count(piece: str) -> int:
+        return len(harness.engine.tokenize(piece, False))
+
+    def pieces() -> Iterator[str | KitError]:
+        for text in texts:
+            if isinstance(text, KitError) or not text.strip():
+                under_way.append(None)
+                yield text
+                continue
+            try:
+                cut = windows(text, harness.document_room, count)
+            except ValueError as error:
+                under_way.append(None)
+                yield BadDocument(f"The document can't be read in parts: {error}.", next="raise limits.context")
+                continue
+            # Windows of white space alone have nothing to read.
+            cut = [one for one in cut if text[one.start : one.end].strip()]
+            under_way.append(cut)
+            for one in cut:
+                yield text[one.start : one.end]
+
+    gathered: list[Result | KitError] = []
+    for outcome in harness.extract_many(pieces(), slots=slots):
+        cut = under_way[0]
+        gathered.append(outcome)
+        if len(gathered) == (len(cut) if cut else 1):
+            under_way.popleft()
+            yield merge(harness, cut, gathered) if cut else gathered[0]
+            gathered = []
+
+
+def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | KitError]) -> Result | KitError:
+    """One record of a document's windows; the first error where any failed, for a record with a gap is no record."""
+    results: list[Result] = []
+    for outcome in outcomes:
+        if isinstance(outcome, KitError):
+            return outcome
+        results.append(outcome)
+    if len(results) == 1:
+        return results[0]
+    values: dict[str, Any] = {}
+    spans, likely, confidence = {}, {}, {}
+    for name, shape in harness.task.shape.fields:
+        inner = shape.inner if isinstance(shape, NullableShape) else shape
+        if isinstance(inner, ListShape):
+            joined: list[Any] = []
+            for one in results:
+                joined += [item for item in getattr(one.record, name) or [] if item not in joined]
+            values[name] = joined[: inner.max_items]
+            source = min(range(len(results)), key=lambda at: results[at].log_probabilities[name])
+        else:
+            source = _best(name, results)
+            values[name] = getattr(results[source].record, name)
+        chosen = results[source]
+        likely[name] = chosen.log_probabilities[name]
+        if name in chosen.confidence:
+            confidence[name] = chosen.confidence[name]
+        if name in chosen.spans:
+            start, end = chosen.spans[name]
+            spans[name] = (cut[source].start + start, cut[source].start + end)
+    last = results[-1]
+    return replace(
+        results[0],
+        record=harness.task.record.model_validate(values),
+        timing=replace(
+            last.timing,
+            prefill=results[0].timing.prefill,
+            decode=sum(one.timing.total for one in results) - results[0].timing.prefill,
+            total=sum(one.timing.total for one in results),
+        ),
+        passes=sum(one.passes for one in results),
+        tokens=sum(one.tokens for one in results),
+        prompt_tokens=sum(one.prompt_tokens for one in results),
+        drafted=sum(one.drafted for one in results),
+        accepted=sum(one.accepted for one in results),
+        spans=spans,
+        log_probabilities=likely,
+        confidence=confidence,
+        escalate=harness.doubtful(confidence),
+    )
+
+
+def _best(name: str, results: Sequence[Result]) -> int:
+    """The window whose value is taken."""
+
+    def likelihood(at: int) -> float:
+        return results[at].log_probabilities[name]
+
+    found = [at for at in range(len(results)) if getattr(results[at].record, name) is not None]
+    empty = [at for at in range(len(results)) if at not in found]
+    best = max(found, key=likelihood, default=None)
+    null = max(empty, key=likelihood, default=None)
+    if best is None or null is None:
+        return best if best is not None else max(empty, key=likelihood)
+    return best if math.exp(likelihood(best)) >= BELIEVED or likelihood(best) >= likelihood(null) else null
