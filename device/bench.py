@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
@@ -48,6 +48,8 @@ class Figures:
     prefill_tokens_per_s: float
     decode_tokens_per_s: float
     passes_per_record: float
+    drafted_per_record: float
+    accepted_per_record: float
     tokens_per_record: float
     prompt_tokens_per_record: float
     records_per_minute: float
@@ -80,6 +82,8 @@ def measure(harness: Harness, texts: Sequence[str], records: int, slots: int = 1
         prefill_tokens_per_s=_rate([(one.prompt_tokens - prefix, one.timing.prefill) for one in good]),
         decode_tokens_per_s=_rate([(one.tokens, one.timing.decode) for one in good]),
         passes_per_record=fmean(one.passes for one in good),
+        drafted_per_record=fmean(one.drafted for one in good),
+        accepted_per_record=fmean(one.accepted for one in good),
         tokens_per_record=fmean(one.tokens for one in good),
         prompt_tokens_per_record=fmean(one.prompt_tokens for one in good),
         records_per_minute=60 * len(good) / seconds,
@@ -108,13 +112,29 @@ def table(figures: Figures, machine: dict[str, Any]) -> list[tuple[str, str]]:
         ("prefill", f"{figures.prefill_tokens_per_s:.0f} tokens/s ({figures.prompt_tokens_per_record:.0f} a prompt)"),
         ("decode", f"{figures.decode_tokens_per_s:.0f} tokens/s, forced ones included"),
         ("passes", f"{figures.passes_per_record:.1f} a record, for {figures.tokens_per_record:.1f} tokens"),
+        (
+            "drafts",
+            f"{figures.drafted_per_record:.1f} tokens a record, {figures.accepted_per_record:.1f} of them right",
+        ),
         ("throughput", f"{figures.records_per_minute:.0f} records/min"),
         ("load", f"{machine['verify_s']:.2f} s to verify and lay out, {machine['load_s']:.2f} s to load"),
         ("memory", f"{machine['peak_rss_mb']:.0f} MB at the peak"),
         ("model", f"{machine['model_mb']:.1f} MB, {machine['encoding']}"),
         ("threads", f"{machine['decode_threads']} for decoding, {machine['prefill_threads']} for prefill"),
         ("machine", machine["cpu"]),
+        *_vitals(machine),
     ]
+
+
+def _vitals(machine: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the machine tells of its state, which may be nothing."""
+    if machine["written_bytes"] is not None:
+        yield "written", f"{machine['written_bytes']} bytes to disk while measuring"
+    before, after = machine["temperature_c"]
+    if after is not None:
+        yield "temperature", f"{before:.0f} °C before, {after:.0f} °C after"
+    if machine["invalid"]:
+        yield "INVALID", f"the board was slowed down meanwhile: {', '.join(machine['invalid'])}"
 
 
 def peak_rss_mb() -> float:

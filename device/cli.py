@@ -95,6 +95,54 @@ def extract(
 @bundle_options
 @files_argument
 @jsonl_option
+@click.option("--output", type=FILE, required=True, metavar="FILE", help="JSON lines: one a document, in order.")
+@click.option(
+    "--slots", type=COUNT, default=8, show_default=True, metavar="N", help="Records in flight, which share passes."
+)
+@threads_option
+@click.pass_context
+def batch(
+    ctx: click.Context,
+    bundle: Path,
+    key: Path | None,
+    files: tuple[str, ...],
+    jsonl: bool,
+    output: Path,
+    slots: int,
+    threads: int | None,
+) -> None:
+    """Fill a file with the records of many documents.
+
+    Inputs are files, folders (every file in them, by name) and *.jsonl. A run that is killed goes on where it was when
+    the same command is given again. A document that fails is a line with its error; the exit code is 1 then.
+    """
+    from contextlib import closing
+
+    from boardwright.device import documents
+    from boardwright.device.bundles import load_bundle
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    names = documents.expand(files)
+    documents.check_inputs(names)
+    installed = load_bundle(bundle, key)
+    from boardwright.device import batch as verb
+
+    # Where each input is one document, how many there are is known.
+    total = len(names) if names and not jsonl and not any(name.endswith(".jsonl") for name in names) else None
+    waiting = documents.read_documents(names, jsonl=jsonl)
+    with closing(installed.harness(slots, threads)) as harness, use_reporter(reporter_for()):
+        done = verb.batch(harness, waiting, slots, output, installed.bundle.id, total)
+    resumed = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
+    failed = f", {done.failed:,} failed" if done.failed else ""
+    _say(f"{output}: {done.documents:,} documents{resumed}{failed}")
+    ctx.exit(1 if done.failed else 0)
+
+
+@main.command()
+@bundle_options
+@files_argument
+@jsonl_option
 @click.option("--records", type=COUNT, default=100, show_default=True, metavar="N", help="Records to measure.")
 @slots_option
 @threads_option
@@ -120,6 +168,7 @@ def bench(
     from boardwright.device import bench as verb
     from boardwright.device import documents
     from boardwright.device.bundles import load_bundle
+    from boardwright.device.vitals import raised, read_vitals
     from boardwright.schemas.reporters import reporter_for
     from boardwright.schemas.steps import use_reporter
 
@@ -133,7 +182,9 @@ def bench(
     read = time.perf_counter()
     with closing(installed.harness(slots, threads)) as harness, use_reporter(reporter_for()):
         loaded = time.perf_counter()
+        before = read_vitals()
         figures = verb.measure(harness, texts, records, slots)
+        after = read_vitals()
     decode_threads, prefill_threads = installed.threads(threads)
     machine = {
         "verify_s": round(verified - started, 3),
@@ -144,11 +195,53 @@ def bench(
         "decode_threads": decode_threads,
         "prefill_threads": prefill_threads,
         "cpu": verb.cpu_name(),
+        "temperature_c": [before.temperature_c, after.temperature_c],
+        "throttle_word": [before.throttle, after.throttle],
+        "written_bytes": None if after.written is None or before.written is None else after.written - before.written,
+        "invalid": raised(before, after),
     }
     if as_json:
         click.echo(json.dumps(verb.as_json(figures, machine), ensure_ascii=False, indent=2))
     else:
         _table([*verb.table(figures, machine), ("figures", "measured on this machine, on these documents")])
+
+
+@main.command()
+@bundle_options
+@json_option
+def threads(bundle: Path, key: Path | None, as_json: bool) -> None:
+    """Measure in five seconds how many threads are fastest here, and use that from now on."""
+    import json
+    from contextlib import closing
+    from dataclasses import asdict
+
+    from boardwright.device.bundles import load_bundle
+    from boardwright.device.cores import big_cores, pin
+
+    installed = load_bundle(bundle, key)
+    from boardwright.device import threads as verb
+    from boardwright.device.engines.llama import LlamaEngine
+
+    cores = big_cores()
+    pin(cores)
+    with closing(LlamaEngine(installed.model, n_ctx=installed.task.limits.context)) as engine:
+        measured = verb.measure(engine, len(cores))
+    choice = verb.choose(measured)
+    verb.remember(installed.folder.parent, installed.model_id, len(cores), choice)
+    if as_json:
+        told = {"how": "measured", "cores": cores, "passes": [asdict(one) for one in measured], **asdict(choice)}
+        click.echo(json.dumps(told, indent=2))
+        return
+    _table(
+        [
+            ("cores", ", ".join(map(str, cores))),
+            *(
+                (f"{one.threads} threads", f"{one.one_ms:.1f} ms for a pass of 1, {one.many_ms:.1f} for {verb.MANY}")
+                for one in measured
+            ),
+            ("from now on", f"{choice.decode} for decoding, {choice.prefill} for prefill"),
+        ]
+    )
 
 
 @main.command()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from boardwright.schemas.durable import disk
 from boardwright.schemas.errors import BadDocument, KitError
 
 STDIN = "-"
@@ -43,6 +44,21 @@ def check_inputs(names: Sequence[str]) -> None:
             )
         if not Path(name).exists():
             raise KitError("There is no such file.", where=_shown(name), next="check the path")
+
+
+def expand(names: Sequence[str]) -> list[str]:
+    """Folders replaced by the files in them, by name, hidden ones aside. Raises KitError for an empty one."""
+    found: list[str] = []
+    for name in names:
+        if name == STDIN or not Path(name).is_dir():
+            found.append(name)
+            continue
+        with disk(Path(name), "read the folder"):
+            inside = sorted(one.path for one in os.scandir(name) if one.is_file() and not one.name.startswith("."))
+        if not inside:
+            raise KitError("There is no document in this folder.", where=_shown(name), allowed="one file or more")
+        found += inside
+    return found
 
 
 def read_documents(names: Sequence[str], *, jsonl: bool = False, stdin: BinaryIO | None = None) -> Iterator[Document]:

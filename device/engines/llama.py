@@ -76,6 +76,8 @@ class LlamaEngine:
         self.n_vocab = llama_cpp.llama_vocab_n_tokens(self.vocab)
         self.n_ctx = n_ctx
         self.n_sequences = n_sequences
+        self._adapters: dict[Path, Any] = {}
+        self._adapter: Path | None = None
         self._allocate_batch()
 
     def _allocate_batch(self) -> None:
@@ -137,6 +139,10 @@ class LlamaEngine:
         llama_cpp.llama_memory_seq_rm(self._memory, target, 0, -1)
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, until)
 
+    def drop(self, sequence: int) -> None:
+        """Forget all that a sequence holds."""
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, 0, -1)
+
     def tokenize(self, text: str, special: bool) -> list[int]:
         raw = text.encode("utf-8")
         room = len(raw) + 8
@@ -153,6 +159,32 @@ class LlamaEngine:
             size = llama_cpp.llama_token_to_piece(self.vocab, token, buffer, len(buffer), 0, True)
             parts.append(buffer.raw[:size])
         return b"".join(parts)
+
+    def load_adapter(self, path: Path) -> None:
+        """Load a LoRA adapter (GGUF) for this model; `use_adapter` puts it on. Raises BadBundle."""
+        adapter = llama_cpp.llama_adapter_lora_init(self._model, os.fsencode(path))
+        if not adapter:
+            raise BadBundle(
+                "llama.cpp cannot put this adapter on the model.",
+                where=path,
+                next="check that it is a LoRA adapter (GGUF) of this very student",
+            )
+        self._adapters[path] = adapter
+
+    def use_adapter(self, path: Path | None) -> None:
+        """From the next pass on: one of the loaded adapters, or none. What the cache holds stays as it was computed."""
+        if path == self._adapter:
+            return
+        chosen = [] if path is None else [self._adapters[path]]
+        adapters = (llama_cpp.llama_adapter_lora_p_ctypes * len(chosen))(*chosen)
+        scales = (ctypes.c_float * len(chosen))(*[1.0] * len(chosen))
+        if llama_cpp.llama_set_adapters_lora(self._context, adapters, len(chosen), scales) != 0:
+            raise RuntimeError(f"llama.cpp refuses the adapter {path}")
+        self._adapter = path
+
+    def use_threads(self, decode: int, prefill: int) -> None:
+        """From the next pass on: decode for passes of one token, prefill for longer ones."""
+        llama_cpp.llama_set_n_threads(self._context, decode, prefill)
 
     def close(self) -> None:
         if self._context:

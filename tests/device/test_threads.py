@@ -1,0 +1,46 @@
+"""Thread counts are measured with the model, and remembered for it and this machine alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boardwright.device.engines.llama import LlamaEngine
+from boardwright.device.threads import FILE, Choice, Measured, choose, measure, recall, remember
+
+
+def test_the_fastest_of_each_kind() -> None:
+    passes = [Measured(1, 9.0, 80.0), Measured(2, 5.0, 42.0), Measured(3, 5.6, 30.0), Measured(4, 7.0, 24.0)]
+    assert choose(passes) == Choice(decode=2, prefill=4)
+
+
+def test_of_two_as_fast_the_one_with_fewer_threads() -> None:
+    assert choose([Measured(1, 5.1, 50.0), Measured(2, 5.0, 49.0)]) == Choice(decode=1, prefill=1)
+
+
+def test_a_choice_is_for_one_model_and_one_number_of_cores(tmp_path: Path) -> None:
+    remember(tmp_path, "a" * 64, 4, Choice(2, 4))
+    remember(tmp_path, "b" * 64, 4, Choice(3, 3))
+    assert recall(tmp_path, "a" * 64, 4) == Choice(2, 4)
+    assert recall(tmp_path, "b" * 64, 4) == Choice(3, 3)
+    assert recall(tmp_path, "a" * 64, 2) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}'])
+def test_a_broken_file_is_measured_anew(tmp_path: Path, text: str) -> None:
+    (tmp_path / FILE).write_text(text)
+    assert recall(tmp_path, "a" * 64, 4) is None
+    remember(tmp_path, "a" * 64, 4, Choice(2, 4))
+    assert recall(tmp_path, "a" * 64, 4) == Choice(2, 4)
+
+
+@pytest.mark.slow
+def test_a_real_model_is_timed(student_gguf: Path) -> None:
+    engine = LlamaEngine(student_gguf, n_ctx=256)
+    try:
+        one, two = measure(engine, 2, seconds=0.1)
+    finally:
+        engine.close()
+    assert (one.threads, two.threads) == (1, 2)
+    assert all(0 < each.one_ms < each.many_ms for each in (one, two))
