@@ -43,6 +43,39 @@ def export_gguf(checkpoint: Path, target: Path, name: str) -> None:
     writer.close()
 
 
+def export_adapter(adapter: Path, checkpoint: Path, target: Path, name: str) -> None:
+    """Write a PEFT LoRA adapter as a GGUF that llama.cpp puts on the checkpoint's own GGUF, whatever its encoding.
+
+    The factors are kept in fp32: there are few of them. Raises BadStudent for an adapter of another kind."""
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    lora = json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    if lora.get("use_dora") or lora.get("use_rslora") or lora["peft_type"] != "LORA":
+        raise BadStudent(
+            "Only plain LoRA adapters can be used without merging.", where=adapter, value=lora["peft_type"]
+        )
+    writer = gguf.GGUFWriter(target, "llama")
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
+    writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, float(lora["lora_alpha"]))
+    writer.add_name(name)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
+    with safe_open(adapter / "adapter_model.safetensors", framework="numpy") as tensors:
+        for key in tensors.keys():  # noqa: SIM118 - not a mapping
+            module, factor, _ = key.removeprefix("base_model.model.").rsplit(".", 2)
+            mapped = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
+            if mapped is None or factor not in ("lora_A", "lora_B"):
+                raise BadStudent("This tensor has no place in a llama adapter.", where=adapter, value=key)
+            weight = tensors.get_tensor(key).astype(np.float32)
+            if factor == "lora_B":
+                # Its rows are those of the product, which llama.cpp keeps in its own rotary order.
+                weight = _reordered(f"{module}.weight", weight, config)
+            writer.add_tensor(f"{mapped}.{factor.lower()}", np.ascontiguousarray(weight))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def check_tokens(checkpoint: Path, model: Path, texts: Sequence[str]) -> None:
     """Raise BadStudent unless training's tokenizer and the exported file's read every text the same."""
     from boardwright.device.engines.llama import LlamaEngine
@@ -82,11 +115,16 @@ def _write_config(writer: gguf.GGUFWriter, config: dict[str, Any], name: str) ->
 
 
 def _arrange(key: str, weight: npt.NDArray[Any], config: dict[str, Any]) -> npt.NDArray[Any]:
+    return _reordered(key, weight, config).astype(np.float32 if weight.ndim == 1 else np.float16)
+
+
+def _reordered(key: str, weight: npt.NDArray[Any], config: dict[str, Any]) -> npt.NDArray[Any]:
+    """Rows of queries and keys in llama.cpp's order; all else as it is."""
     if key.endswith("q_proj.weight"):
-        weight = _permute(weight, config["num_attention_heads"])
-    elif key.endswith("k_proj.weight"):
-        weight = _permute(weight, config["num_key_value_heads"])
-    return weight.astype(np.float32 if weight.ndim == 1 else np.float16)
+        return _permute(weight, config["num_attention_heads"])
+    if key.endswith("k_proj.weight"):
+        return _permute(weight, config["num_key_value_heads"])
+    return weight
 
 
 def _permute(weight: npt.NDArray[Any], heads: int) -> npt.NDArray[Any]:

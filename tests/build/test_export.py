@@ -16,7 +16,7 @@ from boardwright.build.student import checkpoint_from_gguf
 from boardwright.build.tokenizer import tokenize_with
 from boardwright.device.engines.base import Feed
 from boardwright.device.engines.llama import LlamaEngine
-from boardwright.schemas.errors import BadStudent
+from boardwright.schemas.errors import BadBundle, BadStudent
 
 PROMPT = "<|im_start|>user\nInvoice 12 from Müller, total   12.50<|im_end|>\n"
 
@@ -74,3 +74,42 @@ def test_rope_scaling_is_refused(tiny: Path, tmp_path: Path) -> None:
     (other / "config.json").write_text(json.dumps(config), encoding="utf-8")
     with pytest.raises(BadStudent, match="RoPE scaling"):
         export_gguf(other, tmp_path / "model.gguf", "tiny")
+
+
+def test_an_adapter_on_its_base_computes_what_the_merged_checkpoint_does(tiny: Path, tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+
+    from boardwright.build.export import export_adapter
+    from boardwright.build.tune import LINEAR, merge
+
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=LINEAR, task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_" in name:
+                weight.normal_(0, 0.1)
+    adapted.save_pretrained(str(tmp_path / "adapter"))
+    merge(tiny, tmp_path / "adapter", tmp_path / "merged")
+    export_gguf(tiny, tmp_path / "base.gguf", "tiny")
+    export_gguf(tmp_path / "merged", tmp_path / "merged.gguf", "tiny")
+    export_adapter(tmp_path / "adapter", tiny, tmp_path / "adapter.gguf", "adapter")
+    tokens = tokenize_with(AutoTokenizer.from_pretrained(tiny))(PROMPT, True)
+    feed = [Feed(0, 0, tokens, [len(tokens) - 1])]
+    base, merged = LlamaEngine(tmp_path / "base.gguf", n_ctx=128), LlamaEngine(tmp_path / "merged.gguf", n_ctx=128)
+    try:
+        base.load_adapter(tmp_path / "adapter.gguf")
+        [expected] = [row.copy() for row in merged.forward(feed)]
+        [plain] = [row.copy() for row in base.forward(feed)]
+        base.use_adapter(tmp_path / "adapter.gguf")
+        [got] = [row.copy() for row in base.forward(feed)]
+        base.use_adapter(None)
+        [again] = base.forward(feed)
+        assert np.abs(got - expected).max() < 0.05 * expected.std()
+        assert np.abs(plain - expected).max() > 0.5 * expected.std()
+        assert np.array_equal(again, plain)
+        with pytest.raises(BadBundle, match="cannot put this adapter"):
+            base.load_adapter(tmp_path / "merged.gguf")
+    finally:
+        base.close()
+        merged.close()
