@@ -1,0 +1,355 @@
+"""What `scripts/bench-peers` runs: the same weights, documents, schema and threads, through boardwright and others.
+
+Every document goes through all contenders, one after the other, so that a slow minute of the machine is everybody's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import os
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from boardwright.device.bundles import Installed, load_bundle
+from boardwright.device.engines.base import Feed, Logits
+from boardwright.device.harness import Harness, Result
+from boardwright.schemas.errors import KitError
+from boardwright.schemas.examples import read_examples
+from boardwright.schemas.records import parse
+from boardwright.schemas.shape import (
+    BoolShape,
+    ChoiceShape,
+    DateShape,
+    IntShape,
+    ListShape,
+    NullableShape,
+    NumberShape,
+    ObjectShape,
+    Shape,
+    TextShape,
+)
+
+THREADS = len(os.sched_getaffinity(0))
+SLOTS = 8
+Answer = Callable[[str], str]
+
+
+def json_schema(shape: Shape) -> dict[str, Any]:
+    """The record as the JSON schema that the others are given: the same bounds, as far as they have words for them."""
+    match shape:
+        case ObjectShape(fields=fields):
+            properties = {name: json_schema(inner) for name, inner in fields}
+            return {
+                "type": "object",
+                "properties": properties,
+                "required": list(properties),
+                "additionalProperties": False,
+            }
+        case NullableShape(inner=inner):
+            return {"anyOf": [json_schema(inner), {"type": "null"}]}
+        case ListShape(item=item, max_items=most):
+            return {"type": "array", "items": json_schema(item), "maxItems": most}
+        case ChoiceShape(values=values):
+            return {"type": "string", "enum": list(values)}
+        case BoolShape():
+            return {"type": "boolean"}
+        case IntShape(low=low, high=high):
+            return {"type": "integer", "minimum": low, "maximum": high}
+        case DateShape():
+            return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+        case NumberShape(digits=digits, places=places):
+            return {
+                "type": "string",
+                "pattern": f"^[0-9]{{1,{digits}}}" + (f"\\.[0-9]{{{places}}}$" if places else "$"),
+            }
+        case TextShape(max_chars=most):
+            return {"type": "string", "minLength": 1, "maxLength": most}
+
+
+class Timed:
+    """An engine that counts the time spent in forward passes."""
+
+    def __init__(self, harness: Harness) -> None:
+        self.seconds = 0.0
+        self._forward = harness.engine.forward
+        harness.engine.forward = self.forward  # type: ignore[method-assign]
+
+    def forward(self, feeds: Sequence[Feed]) -> list[Logits]:
+        started = time.perf_counter()
+        try:
+            return self._forward(feeds)
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
+class Unforced:
+    """Grammars whose matchers force nothing: every token is asked of the student."""
+
+    def __init__(self, grammars: Any) -> None:
+        self._grammars = grammars
+
+    def matcher(self, document: str) -> Any:
+        inner = self._grammars.matcher(document)
+
+        class Matcher:
+            def compute_ff_tokens(self) -> list[int]:
+                return []
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(inner, name)
+
+        return Matcher()
+
+
+def own(installed: Installed, stack: ExitStack, *, drafts: bool = True, forced: bool = True, slots: int = 1) -> Harness:
+    harness = Harness.load(
+        installed.task,
+        installed.model,
+        slots=slots,
+        threads=THREADS,
+        drafts=installed.drafts() if drafts else None,
+    )
+    if not forced:
+        harness._grammars = Unforced(harness._grammars)  # type: ignore[assignment]
+    stack.callback(harness.close)
+    return harness
+
+
+@contextmanager
+def llama_server(
+    binary: Path, model: Path, context: int, *more: str
+) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
+    """A server on a free port; yields a function that posts to /completion."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        str(binary),
+        "-m",
+        str(model),
+        "-c",
+        str(context),
+        "--port",
+        str(port),
+        "-t",
+        str(THREADS),
+        "-tb",
+        str(THREADS),
+    ]
+    with tempfile.TemporaryFile() as log:
+        server = subprocess.Popen([*command, *more], stdout=log, stderr=subprocess.STDOUT)
+        try:
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2)
+                    break
+                except OSError:
+                    if server.poll() is not None:
+                        log.seek(0)
+                        raise SystemExit(log.read().decode(errors="replace")[-2000:]) from None
+                    time.sleep(0.1)
+
+            def post(body: dict[str, Any]) -> dict[str, Any]:
+                request = urllib.request.Request(
+                    f"http://127.0.0.1:{port}/completion",
+                    json.dumps(body).encode(),
+                    {"Content-Type": "application/json"},
+                )
+                with urllib.request.urlopen(request, timeout=120) as response:
+                    answer: dict[str, Any] = json.load(response)
+                return answer
+
+            yield post
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def request_of(harness: Harness, schema: dict[str, Any]) -> Callable[[str], dict[str, Any]]:
+    """What llama-server is asked: our token ids, so that its prompt is ours."""
+
+    def body(text: str) -> dict[str, Any]:
+        prefix, rest = harness.prompt_ids(text)
+        return {
+            "prompt": prefix + rest,
+            "json_schema": schema,
+            "temperature": 0,
+            "top_k": 1,
+            "n_predict": 256,
+            "cache_prompt": True,
+        }
+
+    return body
+
+
+def chat_completion(installed: Installed, schema: dict[str, Any]) -> Answer:
+    """llama-cpp-python's own way from a schema to an answer."""
+    import llama_cpp
+
+    llama = llama_cpp.Llama(
+        str(installed.model),
+        n_ctx=installed.task.limits.context,
+        n_threads=THREADS,
+        n_threads_batch=THREADS,
+        verbose=False,
+    )
+
+    def answer(text: str) -> str:
+        prompt = installed.task.prompt(text)
+        question = prompt.prefix.split("user\n", 1)[1] + text
+        made: Any = llama.create_chat_completion(
+            [{"role": "user", "content": question}],
+            response_format={"type": "json_object", "schema": schema},
+            temperature=0,
+            max_tokens=256,
+        )
+        content: str = made["choices"][0]["message"]["content"]
+        return content
+
+    return answer
+
+
+def outlines_transformers(installed: Installed, checkpoint: Path, schema: dict[str, Any]) -> Answer:
+    """Outlines on transformers, in fp32 on the CPU."""
+    import outlines
+    import torch
+    import transformers
+
+    torch.set_num_threads(THREADS)
+    model = outlines.from_transformers(
+        transformers.AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32),
+        transformers.AutoTokenizer.from_pretrained(checkpoint),
+    )
+    generator = outlines.Generator(model, outlines.json_schema(json.dumps(schema), whitespace_pattern=""))
+
+    def answer(text: str) -> str:
+        prompt = installed.task.prompt(text)
+        made: str = generator(prompt.prefix + prompt.document + prompt.suffix, max_new_tokens=256, do_sample=False)
+        return made
+
+    return answer
+
+
+def record_of(installed: Installed, output: str) -> dict[str, Any] | None:
+    try:
+        return parse(installed.task.record, output).model_dump(mode="json")
+    except KitError:
+        return None
+
+
+def per_minute(count: int, run: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    run()
+    return 60 * count / (time.perf_counter() - started)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--examples", type=Path, required=True, help="JSON lines of {id, text, record}")
+    parser.add_argument("--documents", type=int, default=100)
+    parser.add_argument("--server", type=Path, help="llama-server")
+    parser.add_argument("--checkpoint", type=Path, help="the merged checkpoint, for Outlines on transformers")
+    parser.add_argument("--outlines-documents", type=int, default=10, help="it takes seconds for each")
+    parser.add_argument("--chat", action="store_true", help="llama-cpp-python's create_chat_completion too")
+    parser.add_argument("--rounds", type=int, default=3, help="of the batch comparison")
+    given = parser.parse_args()
+    installed = load_bundle(given.bundle)
+    texts = [one.text for one in read_examples(given.examples, installed.task.record)][: given.documents]
+    schema = json_schema(installed.task.shape)
+    with ExitStack() as stack:
+        ours = own(installed, stack)
+        contenders: dict[str, Callable[[str], str | Result]] = {"boardwright": ours.extract}
+        clock = Timed(ours)
+        contenders["boardwright, no drafts"] = own(installed, stack, drafts=False).extract
+        contenders["boardwright, no drafts, nothing forced"] = own(installed, stack, drafts=False, forced=False).extract
+        ask = request_of(ours, schema)
+        post8 = None
+        if given.server:
+            context = installed.task.limits.context
+            post = stack.enter_context(llama_server(given.server, installed.model, context, "-np", "1"))
+            contenders["llama-server, json_schema"] = lambda text: post(ask(text))["content"]
+            ngram = stack.enter_context(
+                llama_server(given.server, installed.model, context, "-np", "1", "--spec-type", "ngram-simple")
+            )
+            contenders["llama-server, json_schema, n-gram drafts"] = lambda text: ngram(ask(text))["content"]
+            post8 = stack.enter_context(
+                llama_server(given.server, installed.model, context * SLOTS, "-np", str(SLOTS), "-cb")
+            )
+        if given.chat:
+            contenders["llama-cpp-python, chat completion"] = chat_completion(installed, schema)
+        if given.checkpoint:
+            contenders["outlines on transformers, fp32"] = outlines_transformers(installed, given.checkpoint, schema)
+
+        times: dict[str, list[float]] = {name: [] for name in contenders}
+        records: dict[str, list[dict[str, Any] | None]] = {name: [] for name in contenders}
+        passes: dict[str, list[tuple[int, int]]] = {}
+        for call in contenders.values():
+            call(texts[-1])
+        clock.seconds = 0.0
+        for number, text in enumerate(texts):
+            for name, call in contenders.items():
+                if name.startswith("outlines") and number >= given.outlines_documents:
+                    continue
+                started = time.perf_counter()
+                answer = call(text)
+                times[name].append((time.perf_counter() - started) * 1e3)
+                if isinstance(answer, Result):
+                    records[name].append(answer.record.model_dump(mode="json"))
+                    passes.setdefault(name, []).append((answer.passes, answer.tokens))
+                else:
+                    records[name].append(record_of(installed, answer))
+            print(f"\r{number + 1} of {len(texts)}", end="", flush=True)
+        print()
+        mine = times["boardwright"]
+        rows = {}
+        for name in contenders:
+            pairs = list(zip(mine, times[name], strict=False))
+            agree = [a == b for a, b in zip(records["boardwright"], records[name], strict=False)]
+            rows[name] = {
+                "p50_ms": round(statistics.median(times[name]), 1),
+                "ours_against_it": round(statistics.median(a / b for a, b in pairs), 3),
+                "records_that_agree": f"{sum(agree)} of {len(agree)}",
+            }
+            if name in passes:
+                rows[name]["passes"] = round(statistics.fmean(p for p, _ in passes[name]), 1)
+                rows[name]["tokens"] = round(statistics.fmean(t for _, t in passes[name]), 1)
+        rows["boardwright"]["outside_llama_decode"] = round(1 - clock.seconds * 1e3 / sum(mine), 3)
+
+        batch: dict[str, list[float]] = {"boardwright": [], "llama-server": []}
+        eight = own(installed, stack, slots=SLOTS)
+        for _ in range(given.rounds):
+            batch["boardwright"].append(per_minute(len(texts), lambda: list(eight.extract_many(texts))))
+            if post8:
+                with concurrent.futures.ThreadPoolExecutor(SLOTS) as pool:
+                    asked = list(map(ask, texts))
+                    batch["llama-server"].append(per_minute(len(texts), lambda: list(pool.map(post8, asked))))  # noqa: B023
+    outcome = {
+        "date": time.strftime("%Y-%m-%d"),
+        "bundle": given.bundle.name,
+        "encoding": installed.bundle.manifest.encoding,
+        "documents": len(texts),
+        "threads": THREADS,
+        "one_at_a_time": rows,
+        f"records_per_minute_{SLOTS}_at_a_time": {
+            name: round(statistics.median(rates), 1) for name, rates in batch.items() if rates
+        },
+    }
+    target = Path("out/peers.json")
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(outcome, indent=1))
+
+
+if __name__ == "__main__":
+    main()
