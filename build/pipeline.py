@@ -37,7 +37,7 @@ VERSIONS = {
     "merge": 1,
     "export": 1,
     "imatrix": 1,
-    "quantize": 1,
+    "quantize": 2,
     "evaluate": 2,
     "golden": 2,
     "measure": 2,

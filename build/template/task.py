@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from boardwright.schemas.fields import Items, Number, Text, Verbatim
+from boardwright.schemas.fields import Grounded, Items, Number, Text, Verbatim
 from boardwright.schemas.task import Gates, Limits, Task, Training
 
 
@@ -29,10 +29,10 @@ class Message(BaseModel):
     urgent: bool
     # A whole number needs both bounds.
     devices: Annotated[int, Field(ge=1, le=99)] | None
-    # Written as 2026-11-22, however the document writes it.
-    since: datetime.date | None
+    # Written as 2026-11-22, however the document writes it. Grounded: a date that stands there, and no other.
+    since: Annotated[datetime.date, Grounded()] | None
     # Up to 4 digits before the point, 2 after it. Never a float: money is exact.
-    amount: Annotated[Decimal, Number(digits=4, places=2)] | None
+    amount: Annotated[Decimal, Number(digits=4, places=2), Grounded()] | None
     # A list of at most 2 items.
     codes: Annotated[list[Annotated[str, Verbatim(8)]], Items(2)]
 

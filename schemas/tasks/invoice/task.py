@@ -29,5 +29,5 @@ task = Task(
     instruction="Read the invoice and fill in the record.",
     limits=Limits(context=1024),
     gates=Gates(records_right=0.80, fields_right=0.95),
-    training=Training(epochs=1, batch=4, learning_rate=2e-3, rank=16, synthetic_train=1800, synthetic_valid=100),
+    training=Training(epochs=1, batch=4, learning_rate=2e-3, rank=16, synthetic_train=2100, synthetic_valid=80),
 )
