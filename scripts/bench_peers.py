@@ -42,6 +42,7 @@ from boardwright.schemas.shape import (
 THREADS = len(os.sched_getaffinity(0))
 SLOTS = 8
 Answer = Callable[[str], str]
+Post = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def json_schema(shape: Shape) -> dict[str, Any]:
@@ -126,10 +127,8 @@ def own(installed: Installed, stack: ExitStack, *, drafts: bool = True, forced: 
 
 
 @contextmanager
-def llama_server(
-    binary: Path, model: Path, context: int, *more: str
-) -> Iterator[Callable[[dict[str, Any]], dict[str, Any]]]:
-    """A server on a free port; yields a function that posts to /completion."""
+def llama_server(binary: Path, model: Path, context: int, *more: str) -> Iterator[tuple[Post, int]]:
+    """A server on a free port; yields a function that posts to /completion, and the server's process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -169,7 +168,7 @@ def llama_server(
                     answer: dict[str, Any] = json.load(response)
                 return answer
 
-            yield post
+            yield post, server.pid
         finally:
             server.terminate()
             server.wait()
@@ -247,6 +246,11 @@ def record_of(installed: Installed, output: str) -> dict[str, Any] | None:
         return None
 
 
+def peak_rss_mb(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return round(next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1.024e-3, 1)
+
+
 def per_minute(count: int, run: Callable[[], Any]) -> float:
     started = time.perf_counter()
     run()
@@ -274,16 +278,16 @@ def main() -> None:
         contenders["boardwright, no drafts"] = own(installed, stack, drafts=False).extract
         contenders["boardwright, no drafts, nothing forced"] = own(installed, stack, drafts=False, forced=False).extract
         ask = request_of(ours, schema)
-        post8 = None
+        post8: Post | None = None
         if given.server:
             context = installed.task.limits.context
-            post = stack.enter_context(llama_server(given.server, installed.model, context, "-np", "1"))
+            post, server = stack.enter_context(llama_server(given.server, installed.model, context, "-np", "1"))
             contenders["llama-server, json_schema"] = lambda text: post(ask(text))["content"]
-            ngram = stack.enter_context(
+            ngram, _ = stack.enter_context(
                 llama_server(given.server, installed.model, context, "-np", "1", "--spec-type", "ngram-simple")
             )
             contenders["llama-server, json_schema, n-gram drafts"] = lambda text: ngram(ask(text))["content"]
-            post8 = stack.enter_context(
+            post8, _ = stack.enter_context(
                 llama_server(given.server, installed.model, context * SLOTS, "-np", str(SLOTS), "-cb")
             )
         if given.chat:
@@ -324,6 +328,8 @@ def main() -> None:
             if name in passes:
                 rows[name]["passes"] = round(statistics.fmean(p for p, _ in passes[name]), 1)
                 rows[name]["tokens"] = round(statistics.fmean(t for _, t in passes[name]), 1)
+        if given.server:
+            rows["llama-server, json_schema"]["peak_rss_mb"] = peak_rss_mb(server)
         rows["boardwright"]["outside_llama_decode"] = round(1 - clock.seconds * 1e3 / sum(mine), 3)
 
         batch: dict[str, list[float]] = {"boardwright": [], "llama-server": []}

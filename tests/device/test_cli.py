@@ -386,7 +386,9 @@ class TestRealStudent:
                 process.stdin.write(json.dumps({"id": name, "text": "Ada: it burns!"}).encode() + b"\n")
                 process.stdin.flush()
                 assert json.loads(process.stdout.readline())["id"] == name
-            # And Ctrl-C, as it waits for the next one, says nothing.
+            # And Ctrl-C, as it waits for the next one, says nothing. A signal between the last bytecode and the
+            # blocking read would be seen only when the read returns, so let it get there.
+            time.sleep(0.5)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=20) == 130
 
