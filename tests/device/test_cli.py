@@ -173,6 +173,29 @@ class TestExtract:
         assert "Cannot write the records" in result.stderr
 
 
+class TestBatch:
+    def test_a_folder_becomes_a_file_of_lines(self, run: Run, tmp_path: Path) -> None:
+        inbox = tmp_path / "inbox"
+        inbox.mkdir()
+        (inbox / "b.txt").write_text("Bob: why?")
+        (inbox / "a.txt").write_text("Ada: help!")
+        (inbox / "c.txt").write_text(" ")
+        output = tmp_path / "out.jsonl"
+        result = run("batch", inbox, "--output", output, "--slots", 2)
+        assert result.exit_code == 1, result.stderr
+        assert f"{output}: 3 documents, 1 failed" in result.stderr
+        told = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+        assert [Path(line["id"]).name for line in told] == ["a.txt", "b.txt", "c.txt"]
+        assert told[0]["record"]["kind"] == "bug" and "empty" in told[2]["error"]["what"]
+
+    def test_an_empty_folder_is_told_before_anything_is_loaded(self, run: Run, tmp_path: Path) -> None:
+        (tmp_path / "inbox").mkdir()
+        result = run("batch", tmp_path / "inbox", "--output", tmp_path / "out.jsonl")
+        assert result.exit_code == 2
+        assert "no document in this folder" in result.stderr
+        assert not (tmp_path / "out.jsonl").exists()
+
+
 class TestBench:
     def test_programs(self, run: Run) -> None:
         result = run("bench", "--json", "--records", 7, "--slots", 2)
@@ -369,6 +392,16 @@ class TestRealStudent:
         assert "boardwright.device.harness" in loaded
         heavy = {"torch", "transformers", "boardwright.build"}
         assert not [name for name in loaded if any(name == bad or name.startswith(f"{bad}.") for bad in heavy)]
+
+    def test_threads_are_measured_and_then_used(self, student: dict[str, str]) -> None:
+        code, out, err = ran([*PROGRAM, "threads", "--json"], student)
+        assert code == 0, err
+        told = json.loads(out)
+        assert told["how"] == "measured" and len(told["passes"]) == len(told["cores"])
+        code, out, err = ran([*PROGRAM, "bench", "--json", "--records", "2"], student)
+        assert code == 0, err
+        machine = json.loads(out)["machine"]
+        assert (machine["decode_threads"], machine["prefill_threads"]) == (told["decode"], told["prefill"])
 
     def test_a_reader_that_has_had_enough(self, student: dict[str, str]) -> None:
         stdin = b'{"text": "Ada: it burns!"}\n' * 20
