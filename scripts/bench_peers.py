@@ -69,9 +69,10 @@ def json_schema(shape: Shape) -> dict[str, Any]:
         case DateShape():
             return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
         case NumberShape(digits=digits, places=places):
+            # "[.]", for llama-cpp-python writes "\\." into its grammar as it stands, and then crashes on it.
             return {
                 "type": "string",
-                "pattern": f"^[0-9]{{1,{digits}}}" + (f"\\.[0-9]{{{places}}}$" if places else "$"),
+                "pattern": f"^[0-9]{{1,{digits}}}" + (f"[.][0-9]{{{places}}}$" if places else "$"),
             }
         case TextShape(max_chars=most):
             return {"type": "string", "minLength": 1, "maxLength": most}
