@@ -368,7 +368,7 @@ def _rung(
     evaluated = store.produce(
         "evaluate",
         VERSIONS["evaluate"],
-        {"comparators": task.all_comparators, "prompt": str(task.prompt("")), "context": task.limits.context},
+        {"comparators": task.all_comparators, **_contract(task)},
         [artifact.id, drafts.id, file_id(held_out), _digest(str(task.shape))],
         make,
         title=f"Evaluate {encoding}",
@@ -398,13 +398,18 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
     made = store.produce(
         "golden",
         VERSIONS["golden"],
-        {"documents": GOLDENS, "prompt": str(request.task.prompt("")), "context": request.task.limits.context},
+        {"documents": GOLDENS, **_contract(request.task)},
         [file_id(chosen.model), drafts.id, file_id(held_out), _digest(str(request.task.shape))],
         make,
         title="Record the golden documents",
         redo=request.again("golden"),
     )
     return [line for _, line in read_lines(made.path / "golden.jsonl")]
+
+
+def _contract(task: Task) -> dict[str, Any]:
+    """What of a task, beside its shape, the records depend on that the harness makes."""
+    return {"prompt": str(task.prompt("")), "limits": asdict(task.limits)}
 
 
 def _measure(request: Request, store: Store, bundle: Path, prepared: Artifact) -> dict[str, Any]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from boardwright.build.pipeline import Rung, choose, with_training
+from boardwright.build.ids import content_id
+from boardwright.build.pipeline import Request, Rung, _golden, _rung, choose, with_training
+from boardwright.build.store import Artifact, Store
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import GateFailed
-from boardwright.schemas.task import Gates, load_task
+from boardwright.schemas.task import Gates, Limits, load_task
+from boardwright.targets.profile import load_target
 
 
 def rung(encoding: Encoding, fields: float, records: float = 0.9, megabytes: float = 100) -> Rung:
@@ -59,3 +64,34 @@ def test_what_the_caller_leaves_out_is_the_tasks() -> None:
     task = load_task("receipt")
     training = with_training(task, epochs=1.5, rank=None)
     assert (training.epochs, training.rank) == (1.5, task.training.rank)
+
+
+class Asked(Exception):
+    """The content id of the stage that a build would look up."""
+
+
+class Asking(Store):
+    def produce(self, stage: str, version: int, options: Any, inputs: Any, *_: Any, **__: Any) -> Artifact:
+        raise Asked(content_id(stage, version, options, inputs))
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "golden"])
+def test_records_are_made_anew_when_a_limit_changes(stage: str, tmp_path: Path) -> None:
+    store = Asking(tmp_path / "store")
+    for name in ("valid.jsonl", "model-Q8_0.gguf"):
+        (tmp_path / name).touch()
+    made = Artifact("0" * 64, tmp_path, True, 0.0)
+    model = replace(rung(Q8, 0.98), model=tmp_path / "model-Q8_0.gguf")
+
+    def id_of(limits: Limits) -> str:
+        task = replace(load_task("receipt"), limits=limits)
+        request = Request(task, load_target("host"), "student", tmp_path, task.training, task.gates)
+        with pytest.raises(Asked) as asked:
+            if stage == "evaluate":
+                _rung(request, store, Q8, made, made, made)
+            else:
+                _golden(request, store, model, made, made)
+        return str(asked.value)
+
+    limits = [Limits(), Limits(context=768), Limits(output=200), Limits(windows=True)]
+    assert len({id_of(one) for one in [*limits, Limits()]}) == len(limits)
