@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from boardwright.device.bundles import DRAFTS
 from boardwright.device.drafts import BITS, Candidates, Model, Page, candidates, slots, softmax
 from boardwright.schemas.examples import Example
 from boardwright.schemas.records import spell
@@ -30,6 +32,11 @@ class _Row:
 
     slots: npt.NDArray[np.int64]
     right: npt.NDArray[np.bool_]
+
+
+def read_drafts(folder: Path) -> Model:
+    """What a build has learned, from the folder that it was put into."""
+    return Model.from_bytes((folder / DRAFTS).read_bytes())
 
 
 def learn(shape: ObjectShape, train: Sequence[Example], held_out: Sequence[Example]) -> Model:

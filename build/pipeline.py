@@ -352,12 +352,11 @@ def _rung(
     held_out = prepared.path / "valid.jsonl"
 
     def make(folder: Path) -> None:
+        from boardwright.build.drafts import read_drafts
         from boardwright.build.evaluate import SLOTS, evaluate
-        from boardwright.device.drafts import Model
         from boardwright.device.harness import Harness
 
-        guesses = Model.from_bytes((drafts.path / DRAFTS).read_bytes())
-        harness = Harness.load(task, model, slots=SLOTS, drafts=guesses)
+        harness = Harness.load(task, model, slots=SLOTS, drafts=read_drafts(drafts.path))
         try:
             result = evaluate(task, harness, read_examples(held_out, task.record), folder)
         finally:
@@ -387,12 +386,11 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
     held_out = prepared.path / "valid.jsonl"
 
     def make(folder: Path) -> None:
+        from boardwright.build.drafts import read_drafts
         from boardwright.build.evaluate import golden_records
-        from boardwright.device.drafts import Model
 
         examples = read_examples(held_out, request.task.record)[:GOLDENS]
-        guesses = Model.from_bytes((drafts.path / DRAFTS).read_bytes())
-        lines = golden_records(request.task, chosen.model, guesses, examples)
+        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples)
         (folder / "golden.jsonl").write_text("".join(f"{spell(line)}\n" for line in lines), encoding="utf-8")
 
     made = store.produce(
