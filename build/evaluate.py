@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from boardwright.build.scores import Evaluation
-from boardwright.device import windows
 from boardwright.device.drafts import Model
 from boardwright.device.harness import Harness
 from boardwright.schemas.compare import COMPARATORS, score
@@ -32,7 +31,7 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     records: list[dict[str, Any] | None] = []
     lines = []
     started = time.perf_counter()
-    outcomes = windows.extract_many(harness, (example.text for example in examples), SLOTS)
+    outcomes = harness.extract_many((example.text for example in examples), slots=SLOTS)
     for example, outcome in zip(examples, outcomes, strict=True):
         record = None if isinstance(outcome, KitError) else outcome.record.model_dump(mode="json")
         records.append(record)

@@ -39,7 +39,7 @@ VERSIONS = {
     "imatrix": 1,
     "quantize": 2,
     "evaluate": 2,
-    "golden": 2,
+    "golden": 3,
     "measure": 2,
 }
 STAGES = tuple(VERSIONS)

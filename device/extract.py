@@ -18,7 +18,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from boardwright.device import windows
 from boardwright.device.documents import Document
 from boardwright.schemas.durable import disk, sync_folder
 from boardwright.schemas.errors import MAX_SHOWN, BadDocument, KitError
@@ -45,7 +44,7 @@ def extract(
             underway.append(document)
             yield document.text
 
-    for outcome in windows.extract_many(harness, texts(), slots):
+    for outcome in harness.extract_many(texts(), slots=slots):
         document = underway.popleft()
         yield document, _placed(outcome, document) if isinstance(outcome, KitError) else outcome
 

@@ -21,6 +21,7 @@ from boardwright.device.drafts import Model, RecordGuess
 from boardwright.device.engines.base import Engine, Feed, Logits
 from boardwright.device.engines.llama import N_BATCH, LlamaEngine
 from boardwright.device.grammar import Grammars
+from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.prompt import prompt_ids
 from boardwright.schemas.records import parse
@@ -143,8 +144,17 @@ class Harness:
         """Records of many documents, in order; a document that fails yields its error. Lazy: reads as it goes.
 
         texts: may hold errors too, of documents that could not be read; they keep their place.  Up to `slots`
-        documents share each forward pass.
+        documents share each forward pass.  A document longer than the context goes through in windows where the task's
+        limits say so, and is refused elsewhere.
         """
+        if self.task.limits.windows:
+            return extract_in_windows(self, texts, slots)
+        return self.extract_whole(texts, slots=slots)
+
+    def extract_whole(
+        self, texts: Iterable[str | KitError], *, slots: int | None = None
+    ) -> Iterator[Result | KitError]:
+        """As `extract_many`, but a document longer than the context is refused whatever the limits say."""
         free = list(self._slots)[: slots or None]
         sharing = len(free)
         running: dict[int, _Running] = {}

@@ -73,43 +73,54 @@ def _reach(text: str, start: int, room: int, count: Callable[[str], int]) -> int
     return low
 
 
-def extract_many(harness: Harness, texts: Iterable[str | KitError], slots: int) -> Iterator[Result | KitError]:
-    """As `Harness.extract_many`; long documents go through in windows where the task's limits say so."""
-    if not harness.task.limits.windows:
-        yield from harness.extract_many(texts, slots=slots)
-        return
-    # The windows of each document under way; None for one that has no text.
-    under_way: deque[list[Window] | None] = deque()
+def extract_in_windows(
+    harness: Harness, texts: Iterable[str | KitError], slots: int | None
+) -> Iterator[Result | KitError]:
+    """As `Harness.extract_whole`, but a document that is too long goes through in windows."""
+    # The windows of each document under way; none for one that has no text.
+    under_way: deque[list[Window]] = deque()
 
     def count(piece: str) -> int:
         return len(harness.engine.tokenize(piece, False))
 
     def pieces() -> Iterator[str | KitError]:
-        for text in texts:
-            if isinstance(text, KitError) or not text.strip():
-                under_way.append(None)
+        for number, text in enumerate(texts, 1):
+            if isinstance(text, KitError):
+                under_way.append([])
                 yield text
                 continue
+            whole = [Window(0, len(text))]
             try:
                 cut = windows(text, harness.document_room, count)
+            except UnicodeEncodeError:
+                cut = whole  # the harness refuses it, and says why
             except ValueError as error:
-                under_way.append(None)
-                yield BadDocument(f"The document can't be read in parts: {error}.", next="raise limits.context")
+                under_way.append([])
+                yield BadDocument(
+                    f"The document can't be read in parts: {error}.",
+                    where=f"document {number}",
+                    next="raise limits.context",
+                )
                 continue
             # Windows of white space alone have nothing to read.
-            cut = [one for one in cut if text[one.start : one.end].strip()]
+            cut = [one for one in cut if text[one.start : one.end].strip()] or whole
             under_way.append(cut)
             for one in cut:
                 yield text[one.start : one.end]
 
+    number = 1
     gathered: list[Result | KitError] = []
-    for outcome in harness.extract_many(pieces(), slots=slots):
-        cut = under_way[0]
+    for outcome in harness.extract_whole(pieces(), slots=slots):
         gathered.append(outcome)
-        if len(gathered) == (len(cut) if cut else 1):
-            under_way.popleft()
-            yield merge(harness, cut, gathered) if cut else gathered[0]
-            gathered = []
+        if len(gathered) < len(under_way[0]):
+            continue
+        cut = under_way.popleft()
+        merged = merge(harness, cut, gathered)
+        if cut and isinstance(merged, BadDocument):
+            merged.where = f"document {number}"  # the harness has counted windows
+        yield merged
+        number += 1
+        gathered = []
 
 
 def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | KitError]) -> Result | KitError:

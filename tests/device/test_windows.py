@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from boardwright.device.harness import Harness, Result
-from boardwright.device.windows import extract_many, windows
+from boardwright.device.windows import windows
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.fields import Items, Text, Verbatim
 from boardwright.schemas.task import Limits, Task
@@ -72,7 +72,7 @@ def test_each_field_comes_from_where_it_stands(slots: int) -> None:
     student, count = student_of(LONG, harness(wants({})).document_room)
     assert count > 2
     one = harness(student, slots=slots)
-    short, long, error, again = extract_many(one, ["short", LONG, BadDocument("Torn."), "short"], slots)
+    short, long, error, again = one.extract_many(["short", LONG, BadDocument("Torn."), "short"], slots=slots)
     assert isinstance(short, Result) and isinstance(again, Result) and isinstance(error, KitError)
     assert isinstance(long, Result) and isinstance(long.record, Letter)
     assert long.record.sender == "Ann Lee" and long.record.tags == ["a", "b"]
@@ -80,6 +80,22 @@ def test_each_field_comes_from_where_it_stands(slots: int) -> None:
     assert long.tokens > short.tokens and math.isfinite(long.log_probabilities["kind"])
 
 
+def test_a_single_document_may_be_long_too() -> None:
+    student, _ = student_of(LONG, harness(wants({})).document_room)
+    record = harness(student).extract(LONG).record
+    assert record == Letter(sender="Ann Lee", kind="bill", tags=["a", "b"])
+
+
+def test_a_document_that_fails_is_told_by_its_place_among_documents() -> None:
+    student, _ = student_of(LONG, harness(wants({})).document_room)
+    torn = BadDocument("Torn.", where="b.txt")
+    _, given, empty, broken, last = harness(student).extract_many([LONG, torn, " \n" * 400, "3 \ud83d", "short"])
+    assert given is torn and torn.where == "b.txt"
+    assert isinstance(empty, BadDocument) and (empty.what, empty.where) == ("The document is empty.", "document 3")
+    assert isinstance(broken, BadDocument) and "not valid Unicode" in broken.what and broken.where == "document 4"
+    assert isinstance(last, Result)
+
+
 def test_without_leave_a_long_document_is_refused_with_the_way_out() -> None:
-    [refused] = extract_many(harness(wants({}), allowed=False), [LONG], 1)
+    [refused] = harness(wants({}), allowed=False).extract_many([LONG])
     assert isinstance(refused, BadDocument) and "limits.windows" in str(refused.next)
