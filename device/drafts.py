@@ -32,6 +32,7 @@ from boardwright.schemas.shape import (
     ObjectShape,
     Shape,
     TextShape,
+    bare,
 )
 
 BITS = 16
@@ -210,10 +211,9 @@ class Candidates:
 
 def candidates(page: Page, shape: Shape) -> Candidates | None:
     """None for shapes that are not guessed: lists and objects."""
-    inner = shape.inner if isinstance(shape, NullableShape) else shape
     found: list[tuple[str, int, str]] = []  # value, place, what else tells it apart
     begins: list[int] = []
-    match inner:
+    match bare(shape):
         case TextShape():  # free text is often a copy too; where it is not, "something else" wins
             begins = page.words
         case DateShape():
@@ -416,8 +416,7 @@ class RecordGuess:
     def _copy(self, field: int, written: str) -> tuple[str, list[float]] | None:
         """A text that no candidate begins like: if it stands somewhere, it goes on as it does there."""
         shape = self._shape.fields[field][1]
-        inner = shape.inner if isinstance(shape, NullableShape) else shape
-        if not isinstance(inner, TextShape) or len(written) < 2 or written[0] != '"':
+        if not isinstance(bare(shape), TextShape) or len(written) < 2 or written[0] != '"':
             return None
         begun = written[1:]
         page = self._page.text

@@ -25,7 +25,7 @@ from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.prompt import prompt_ids
 from boardwright.schemas.records import parse
-from boardwright.schemas.shape import NullableShape, TextShape, fitted, least_bytes, longest
+from boardwright.schemas.shape import TextShape, bare, fitted, least_bytes, longest
 from boardwright.schemas.task import Task
 
 
@@ -313,7 +313,7 @@ class Harness:
     def _spans(self, record: BaseModel, text: str) -> dict[str, tuple[int, int]]:
         spans: dict[str, tuple[int, int]] = {}
         for name, shape in self.task.shape.fields:
-            inner = shape.inner if isinstance(shape, NullableShape) else shape
+            inner = bare(shape)
             value: Any = getattr(record, name)
             if isinstance(inner, TextShape) and inner.verbatim and value is not None:
                 start = text.find(value)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from boardwright.schemas.errors import BadDocument, KitError
-from boardwright.schemas.shape import ListShape, NullableShape
+from boardwright.schemas.shape import ListShape, bare
 
 if TYPE_CHECKING:
     from boardwright.device.harness import Harness, Result
@@ -135,7 +135,7 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
     values: dict[str, Any] = {}
     spans, likely, confidence = {}, {}, {}
     for name, shape in harness.task.shape.fields:
-        inner = shape.inner if isinstance(shape, NullableShape) else shape
+        inner = bare(shape)
         if isinstance(inner, ListShape):
             joined: list[Any] = []
             for one in results:

@@ -250,6 +250,11 @@ def _refuse(path: tuple[str, ...], reason: str, value: Any, hint: str | None = N
     )
 
 
+def bare(shape: Shape) -> Shape:
+    """The shape of what a field holds where it is not null."""
+    return shape.inner if isinstance(shape, NullableShape) else shape
+
+
 def longest(shape: Shape) -> int:
     """The characters of the longest record of this shape: what a context must keep free, at a token a character.
 

@@ -23,10 +23,10 @@ from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.prompt import Prompt, render
 from boardwright.schemas.shape import (
-    NullableShape,
     NumberShape,
     ObjectShape,
     TextShape,
+    bare,
     has_choice,
     least_bytes,
     longest,
@@ -222,7 +222,7 @@ def _check(task: Task, where: Path) -> None:
 
 
 def _default(shape: Any) -> ComparatorName:
-    inner = shape.inner if isinstance(shape, NullableShape) else shape
+    inner = bare(shape)
     if isinstance(inner, NumberShape):
         return "number"
     if isinstance(inner, TextShape) and not inner.verbatim:
