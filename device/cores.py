@@ -10,6 +10,8 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from boardwright.device.sysfs import read_number
+
 SYSFS = Path("/sys/devices/system/cpu")
 # A core with less than this share of the fastest one's capacity slows the others down: a Cortex-A55 beside an A76 has
 # 0.4, the two A76 clusters of an RK3588 differ by a few hundredths.
@@ -22,7 +24,7 @@ def big_cores(sysfs: Path = SYSFS, allowed: Collection[int] | None = None) -> li
     allowed: numbers of cores; those of this process unless told."""
     cores = sorted(os.sched_getaffinity(0) if allowed is None else allowed)
     for name in ("cpu_capacity", "cpufreq/cpuinfo_max_freq"):
-        found = {core: _number(sysfs / f"cpu{core}" / name) for core in cores}
+        found = {core: read_number(sysfs / f"cpu{core}" / name) for core in cores}
         known = {core: value for core, value in found.items() if value}
         if len(known) == len(cores):
             fastest = max(known.values())
@@ -34,10 +36,3 @@ def pin(cores: Collection[int]) -> None:
     """Keep this process, and the threads it starts from now on, on these cores."""
     if set(cores) != os.sched_getaffinity(0):
         os.sched_setaffinity(0, cores)
-
-
-def _number(file: Path) -> int:
-    try:
-        return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0

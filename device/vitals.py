@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from boardwright.device.sysfs import read_number
+
 FLAGS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 
 
@@ -25,7 +27,7 @@ class Vitals:
 
 
 def read_vitals(sys: Path = Path("/sys"), proc: Path = Path("/proc")) -> Vitals:
-    zones = [_number(file) for file in sys.glob("class/thermal/thermal_zone*/temp")]
+    zones = [read_number(file) for file in sys.glob("class/thermal/thermal_zone*/temp")]
     hottest = max((zone for zone in zones if zone is not None), default=None)
     return Vitals(None if hottest is None else hottest / 1000, _throttle(sys), _written(proc))
 
@@ -41,10 +43,8 @@ def raised(before: Vitals, after: Vitals) -> list[str]:
 
 def _throttle(sys: Path) -> int | None:
     for file in sys.glob("devices/platform/soc*/soc*firmware/get_throttled"):
-        try:
-            return int(file.read_text(encoding="ascii"), 16)
-        except (OSError, ValueError):
-            continue
+        if (word := read_number(file, 16)) is not None:
+            return word
     if sys != Path("/sys"):
         return None
     try:
@@ -62,10 +62,3 @@ def _written(proc: Path) -> int | None:
     except (OSError, ValueError):
         pass
     return None
-
-
-def _number(file: Path) -> int | None:
-    try:
-        return int(file.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
