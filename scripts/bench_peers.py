@@ -20,6 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from boardwright.device.bench import peak_rss_mb
 from boardwright.device.bundles import Installed, load_bundle
 from boardwright.device.engines.base import Feed, Logits
 from boardwright.device.harness import Harness, Result
@@ -247,11 +248,6 @@ def record_of(installed: Installed, output: str) -> dict[str, Any] | None:
         return None
 
 
-def peak_rss_mb(process: int) -> float:
-    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
-    return round(next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:")) * 1.024e-3, 1)
-
-
 def per_minute(count: int, run: Callable[[], Any]) -> float:
     started = time.perf_counter()
     run()
@@ -330,7 +326,7 @@ def main() -> None:
                 rows[name]["passes"] = round(statistics.fmean(p for p, _ in passes[name]), 1)
                 rows[name]["tokens"] = round(statistics.fmean(t for _, t in passes[name]), 1)
         if given.server:
-            rows["llama-server, json_schema"]["peak_rss_mb"] = peak_rss_mb(server)
+            rows["llama-server, json_schema"]["peak_rss_mb"] = round(peak_rss_mb(server), 1)
         rows["boardwright"]["outside_llama_decode"] = round(1 - clock.seconds * 1e3 / sum(mine), 3)
 
         batch: dict[str, list[float]] = {"boardwright": [], "llama-server": []}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 from llguidance import LLTokenizer
 from pydantic import BaseModel
@@ -56,3 +58,11 @@ def test_without_a_single_record_there_is_no_figure(harness: Harness) -> None:
 def test_the_machine_has_a_name_and_a_peak() -> None:
     assert cpu_name()
     assert 10 < peak_rss_mb() < 100_000
+
+
+def test_another_process_has_a_peak_of_its_own() -> None:
+    with subprocess.Popen(["sleep", "60"]) as other:
+        try:
+            assert 0 < peak_rss_mb(other.pid) < 10
+        finally:
+            other.kill()
