@@ -37,10 +37,7 @@ def export_gguf(checkpoint: Path, target: Path, name: str) -> None:
                     raise BadStudent("This tensor has no place in a llama GGUF.", where=file.name, value=key)
                 weight = tensors.get_tensor(key)
                 writer.add_tensor(mapped, _arrange(key, weight, config))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    _finish(writer)
 
 
 def export_adapter(adapter: Path, checkpoint: Path, target: Path, name: str) -> None:
@@ -70,10 +67,7 @@ def export_adapter(adapter: Path, checkpoint: Path, target: Path, name: str) -> 
                 # Its rows are those of the product, which llama.cpp keeps in its own rotary order.
                 weight = _reordered(f"{module}.weight", weight, config)
             writer.add_tensor(f"{mapped}.{factor.lower()}", np.ascontiguousarray(weight))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    _finish(writer)
 
 
 def check_tokens(checkpoint: Path, model: Path, texts: Sequence[str]) -> None:
@@ -92,6 +86,13 @@ def check_tokens(checkpoint: Path, model: Path, texts: Sequence[str]) -> None:
             value=differing,
             next="use another student, or report its tokenizer",
         )
+
+
+def _finish(writer: gguf.GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
 
 
 def _write_config(writer: gguf.GGUFWriter, config: dict[str, Any], name: str) -> None:
