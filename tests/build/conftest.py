@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TEXTS = [
@@ -57,6 +57,24 @@ def make_checkpoint(folder: Path, *, tied: bool = True) -> Path:
                 weight.normal_(0, 0.15)
     model.half().save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
+    return folder
+
+
+def make_adapter(checkpoint: Path, folder: Path, *, seed: int, scale: float) -> Path:
+    """A random LoRA adapter, as PEFT saves it. scale: standard deviation of its factors."""
+    # Not above: they take more than a second to import, and most tests here need neither.
+    from peft import LoraConfig, get_peft_model
+
+    from boardwright.build.tune import LINEAR
+
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)
+    adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=LINEAR, task_type="CAUSAL_LM"))
+    with torch.no_grad():
+        for name, weight in adapted.named_parameters():
+            if "lora_" in name:
+                weight.normal_(0, scale)
+    adapted.save_pretrained(str(folder))
     return folder
 
 

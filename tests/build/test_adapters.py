@@ -6,16 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
-import torch
-from peft import LoraConfig, get_peft_model
 from pydantic import BaseModel
-from transformers import AutoModelForCausalLM
 
 from boardwright.build.export import export_adapter, export_gguf
-from boardwright.build.tune import LINEAR
 from boardwright.device.adapters import Fitting, harnesses
 from boardwright.schemas.fields import Text
 from boardwright.schemas.task import Limits, Task
+from tests.build.conftest import make_adapter
 
 
 class Mail(BaseModel):
@@ -35,23 +32,13 @@ TASKS = [
 TEXTS = ["Invoice 12 from ACME", "Fire in room 7", "Rechnung 7 von Müller", "12.50"]
 
 
-def make_adapter(tiny: Path, folder: Path, seed: int) -> Path:
-    torch.manual_seed(seed)
-    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=LINEAR, task_type="CAUSAL_LM"))
-    with torch.no_grad():
-        for name, weight in adapted.named_parameters():
-            if "lora_" in name:
-                weight.normal_(0, 0.3)
-    adapted.save_pretrained(str(folder))
-    export_adapter(folder, tiny, folder / "adapter.gguf", "adapter")
-    return folder / "adapter.gguf"
-
-
 def test_switching_changes_no_record(tiny: Path, tmp_path: Path) -> None:
     base = tmp_path / "base.gguf"
     export_gguf(tiny, base, "tiny")
-    fittings = [Fitting(task, make_adapter(tiny, tmp_path / task.name, seed)) for seed, task in enumerate(TASKS)]
+    fittings = [Fitting(task, tmp_path / f"{task.name}.gguf") for task in TASKS]
+    for seed, one in enumerate(fittings):
+        adapter = make_adapter(tiny, tmp_path / one.task.name, seed=seed, scale=0.3)
+        export_adapter(adapter, tiny, one.adapter, "adapter")
 
     def records(order: Callable[[], list[tuple[str, str]]], chosen: list[Fitting]) -> dict[tuple[str, str], str]:
         engine, made = harnesses(base, chosen, threads=1)

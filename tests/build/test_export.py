@@ -11,12 +11,14 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from boardwright.build.export import check_tokens, export_gguf
+from boardwright.build.export import check_tokens, export_adapter, export_gguf
 from boardwright.build.student import checkpoint_from_gguf
 from boardwright.build.tokenizer import tokenize_with
+from boardwright.build.tune import merge
 from boardwright.device.engines.base import Feed
 from boardwright.device.engines.llama import LlamaEngine
 from boardwright.schemas.errors import BadBundle, BadStudent
+from tests.build.conftest import make_adapter
 
 PROMPT = "<|im_start|>user\nInvoice 12 from Müller, total   12.50<|im_end|>\n"
 
@@ -77,23 +79,11 @@ def test_rope_scaling_is_refused(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_an_adapter_on_its_base_computes_what_the_merged_checkpoint_does(tiny: Path, tmp_path: Path) -> None:
-    from peft import LoraConfig, get_peft_model
-
-    from boardwright.build.export import export_adapter
-    from boardwright.build.tune import LINEAR, merge
-
-    torch.manual_seed(3)
-    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    adapted = get_peft_model(model, LoraConfig(r=4, lora_alpha=8, target_modules=LINEAR, task_type="CAUSAL_LM"))
-    with torch.no_grad():
-        for name, weight in adapted.named_parameters():
-            if "lora_" in name:
-                weight.normal_(0, 0.1)
-    adapted.save_pretrained(str(tmp_path / "adapter"))
-    merge(tiny, tmp_path / "adapter", tmp_path / "merged")
+    adapter = make_adapter(tiny, tmp_path / "adapter", seed=3, scale=0.1)
+    merge(tiny, adapter, tmp_path / "merged")
     export_gguf(tiny, tmp_path / "base.gguf", "tiny")
     export_gguf(tmp_path / "merged", tmp_path / "merged.gguf", "tiny")
-    export_adapter(tmp_path / "adapter", tiny, tmp_path / "adapter.gguf", "adapter")
+    export_adapter(adapter, tiny, tmp_path / "adapter.gguf", "adapter")
     tokens = tokenize_with(AutoTokenizer.from_pretrained(tiny))(PROMPT, True)
     feed = [Feed(0, 0, tokens, [len(tokens) - 1])]
     base, merged = LlamaEngine(tmp_path / "base.gguf", n_ctx=128), LlamaEngine(tmp_path / "merged.gguf", n_ctx=128)
