@@ -129,7 +129,7 @@ def batch(
     from boardwright.device import batch as verb
 
     # Where each input is one document, how many there are is known.
-    total = len(names) if names and not jsonl and not any(name.endswith(".jsonl") for name in names) else None
+    total = len(names) if names and not jsonl and not any(map(documents.is_jsonl, names)) else None
     waiting = documents.read_documents(names, jsonl=jsonl)
     with closing(installed.harness(slots, threads)) as harness, use_reporter(reporter_for()):
         done = verb.batch(harness, waiting, slots, output, installed.bundle.id, total)

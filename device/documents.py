@@ -61,13 +61,18 @@ def expand(names: Sequence[str]) -> list[str]:
     return found
 
 
+def is_jsonl(name: str) -> bool:
+    """Whether an input of this name holds a document a line."""
+    return name.lower().endswith(".jsonl")
+
+
 def read_documents(names: Sequence[str], *, jsonl: bool = False, stdin: BinaryIO | None = None) -> Iterator[Document]:
     """Read each input as one document, or a document a line where its name ends in .jsonl or `jsonl` says so.
 
     names: paths, "-" for standard input; none is standard input alone.  Lazy: a line is handed out as it comes.
     """
     for name in names or [STDIN]:
-        lines = jsonl or name.lower().endswith(".jsonl")
+        lines = jsonl or is_jsonl(name)
         shown = _shown(name)
         try:
             if name == STDIN:

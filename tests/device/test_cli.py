@@ -22,6 +22,7 @@ from boardwright.device.bundles import Installed
 from boardwright.device.cli import main
 from boardwright.device.engines.llama import LlamaEngine
 from boardwright.device.harness import Harness
+from boardwright.schemas import reporters
 from tests.conftest import GOLDEN_TEXT, ByteEngine, golden_line, make_bundle
 
 PROGRAM = [sys.executable, "-m", "boardwright.device"]
@@ -187,6 +188,17 @@ class TestBatch:
         told = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
         assert [Path(line["id"]).name for line in told] == ["a.txt", "b.txt", "c.txt"]
         assert told[0]["record"]["kind"] == "bug" and "empty" in told[2]["error"]["what"]
+
+    def test_how_many_are_in_json_lines_is_not_known(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(reporters, "reporter_for", lambda: reporters.JsonReporter(sys.stderr))
+        (tmp_path / "IN.JSONL").write_text('{"text": "Ada: help!"}\n{"text": "Bob: why?"}\n')
+        result = run("batch", tmp_path / "IN.JSONL", "--output", tmp_path / "out.jsonl")
+        assert result.exit_code == 0, result.stderr
+        events = [json.loads(line) for line in result.stderr.splitlines() if line.startswith("{")]
+        progress = [event for event in events if event["event"] == "progress"]
+        assert progress and not any("total" in event for event in progress)
 
     def test_an_empty_folder_is_told_before_anything_is_loaded(self, run: Run, tmp_path: Path) -> None:
         (tmp_path / "inbox").mkdir()
