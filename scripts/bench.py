@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from figures import write
+
 BIN = Path(sys.executable).parent
 STARTS = 11
 INVOICES, FRESH_SEED = 300, 20261122
@@ -87,11 +89,7 @@ def main() -> None:
     if given.receipts:
         files = ["--examples", str(given.receipts / "train.jsonl"), "--valid", str(given.receipts / "valid.jsonl")]
         figures["receipt"] = ladder(build("receipt", *files, "-o", "out/receipt"))
-    target = Path("out/figures.json")
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=1))
-    print(f"Written to {target}")
+    print(f"Written to {write('figures', figures)}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from figures import write
+
 from boardwright.device.adapters import Fitting, harnesses
 from boardwright.device.bench import peak_rss_mb
 from boardwright.device.harness import Harness
@@ -77,10 +79,7 @@ def main() -> None:
     for name, options in (("adapters on one base", adapted), ("a merged file each", merged)):
         ran = subprocess.run([sys.executable, __file__, *options, *common], check=True, capture_output=True, text=True)
         figures[name] = json.loads(ran.stdout)
-    target = Path("out/adapters.json")
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(figures, indent=1))
+    write("adapters", figures)
 
 
 if __name__ == "__main__":

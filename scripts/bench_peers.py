@@ -20,6 +20,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from figures import write
+
 from boardwright.device.bench import peak_rss_mb
 from boardwright.device.bundles import Installed, load_bundle
 from boardwright.device.engines.base import Feed, Logits
@@ -348,10 +350,7 @@ def main() -> None:
             name: round(statistics.median(rates), 1) for name, rates in batch.items() if rates
         },
     }
-    target = Path("out/peers.json")
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(outcome, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(outcome, indent=1))
+    write("peers", outcome)
 
 
 if __name__ == "__main__":
