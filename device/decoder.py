@@ -75,17 +75,6 @@ class Decoded:
     log_probabilities: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True)
-class Draft:
-    """A guess that the grammar admits, in groups: a token to choose, then those that it forces."""
-
-    groups: list[list[int]]
-
-    @property
-    def tokens(self) -> list[int]:
-        return [token for group in self.groups for token in group]
-
-
 def decode(
     matcher: Matcher,
     prompt: Sequence[int],
@@ -125,16 +114,16 @@ def decode(
                 allowed=f"{room} tokens",
                 next="raise the task's limits.context, or tighten the record's bounds",
             )
-        draft = _draft(matcher, drafter, output, overhead, min(free, MAX_DRAFT)) if drafter else Draft([])
-        fed = draft.tokens
+        draft = _draft(matcher, drafter, output, overhead, min(free, MAX_DRAFT)) if drafter else []
+        fed = [token for group in draft for token in group]
         drafted += len(fed)
         want = [len(pending) - 1]
-        for group in draft.groups:
+        for group in draft:
             want.append(want[-1] + len(group))
         rows = yield Step(at, [*pending, *fed], want)
         passes += 1
         at += len(pending)
-        for group, logits in zip([*draft.groups, []], rows, strict=True):
+        for group, logits in zip([*draft, []], rows, strict=True):
             if matcher.is_stopped():
                 return Decoded(output, passes, drafted, accepted, tuple(sure))
             token = choose(matcher, logits)
@@ -158,8 +147,8 @@ def _consume_forced(matcher: Matcher) -> list[int]:
     return forced
 
 
-def _draft(matcher: Matcher, drafter: Drafter, output: Sequence[int], overhead: float, room: int) -> Draft:
-    """What of the guess pays. The matcher is left as it was.
+def _draft(matcher: Matcher, drafter: Drafter, output: Sequence[int], overhead: float, room: int) -> list[list[int]]:
+    """What of the guess pays, in groups: a token to choose, then those that it forces. The matcher is left as it was.
 
     A guess is a chain of doubtful tokens, each followed by others that are all but certain once it is right. Feeding
     such a link of n tokens saves a pass with the probability p that it and all before it are right, and wastes n
@@ -196,7 +185,7 @@ def _draft(matcher: Matcher, drafter: Drafter, output: Sequence[int], overhead: 
             break
         groups += link
         fed += size
-    return Draft(groups)
+    return groups
 
 
 def choose(matcher: Matcher, logits: Logits) -> int:
