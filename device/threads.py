@@ -12,12 +12,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from boardwright.device.bench import cpu_name
 from boardwright.device.engines.base import Feed
-from boardwright.device.engines.llama import LlamaEngine
 from boardwright.schemas.durable import replace_text
+
+if TYPE_CHECKING:
+    from boardwright.device.engines.llama import LlamaEngine
 
 SECONDS = 5.0
 MANY = 64
