@@ -265,8 +265,9 @@ class Harness:
         for (one, _), logits in zip(feeds, outputs, strict=True):
             if len(logits) and one.advance(logits):
                 if isinstance(one.error, OutOfRoom) and (begun := self._shorter(one)):
-                    running[one.slot] = begun
-                    continue
+                    running[one.slot] = one = begun
+                    if one.decoded is None:  # else the shorter bounds left the student no choice
+                        continue
                 one.outcome = self._finish(one)
                 ended.append(one.slot)
         return ended

@@ -13,7 +13,7 @@ from pydantic import BaseModel, create_model
 
 from boardwright.device.harness import Harness, Result
 from boardwright.schemas.errors import BadDocument, BadRecord, KitError
-from boardwright.schemas.fields import Text, Verbatim
+from boardwright.schemas.fields import Items, Text, Verbatim
 from boardwright.schemas.prompt import END
 from boardwright.schemas.shape import least_bytes, shape_of
 from boardwright.schemas.task import Limits, Task
@@ -195,6 +195,16 @@ class TestErrors:
         value = result.record.model_dump()["value"]
         assert set(value) == {"漢"} and 0 < len(value) < 40
         assert result.prompt_tokens + result.tokens <= self.TIGHT.limits.context
+
+    @pytest.mark.parametrize("slots", [1, 2])
+    def test_bounds_that_fit_may_leave_no_choice(self, slots: int) -> None:
+        record = create_model("Record", tags=(Annotated[list[Annotated[str, Text(8)]], Items(1)], ...))
+        room = len("wide") + 400 - harness(noise(1), Task("tags", record, "Read.", limits=Limits(400))).document_room
+        task = Task("tags", record, "Read.", limits=Limits(context=room))
+        outputs = {"wide": '{"tags":["' + "漢" * 8 + '"]}', "thin": '{"tags":["a"]}'}
+        wide, thin = harness(wants(outputs), task, slots).extract_many(["wide", "thin"])
+        assert isinstance(wide, Result) and wide.record.model_dump() == {"tags": []}
+        assert isinstance(thin, Result) and thin.record.model_dump() == {"tags": ["a"]}
 
     def test_a_document_of_control_characters(self) -> None:
         with pytest.raises(BadDocument, match="nothing but control characters"):
