@@ -206,7 +206,7 @@ def evaluate(bundle: Path, examples: Path, key: Path | None, records: Path | Non
 
     installed = load_bundle(bundle, key)
     golds = read_examples(examples, installed.task.record)
-    harness = installed.harness(slots=evaluation.SLOTS)
+    harness = installed.harness()
     with tempfile.TemporaryDirectory() as scratch, use_reporter(reporter_for("json" if as_json else "auto")):
         with step(f"Evaluate {bundle.name}"):
             result = evaluation.evaluate(installed.task, harness, golds, Path(scratch))

@@ -22,8 +22,6 @@ from boardwright.schemas.records import spell
 from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task
 
-SLOTS = 8
-
 
 def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: Path) -> Evaluation:
     """Score a harness on examples. Writes `folder/evaluation.json` and `folder/records.jsonl`, a line a document:
@@ -31,7 +29,7 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     records: list[dict[str, Any] | None] = []
     lines = []
     started = time.perf_counter()
-    outcomes = harness.extract_many((example.text for example in examples), slots=SLOTS)
+    outcomes = harness.extract_many(example.text for example in examples)
     for example, outcome in zip(examples, outcomes, strict=True):
         record = None if isinstance(outcome, KitError) else outcome.record.model_dump(mode="json")
         records.append(record)

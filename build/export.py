@@ -71,17 +71,19 @@ def export_adapter(adapter: Path, checkpoint: Path, target: Path, name: str) -> 
 
 
 def check_tokens(checkpoint: Path, model: Path, texts: Sequence[str]) -> None:
-    """Raise BadStudent unless training's tokenizer and the exported file's read every text the same."""
-    from boardwright.device.engines.llama import LlamaEngine
+    """Raise BadStudent unless training's tokenizer and the exported file's read every text the same.
 
-    engine = LlamaEngine(model, n_ctx=64)
+    model: a GGUF, or an .onnx with its tokenizer beside it."""
+    from boardwright.device.engines.load import load_engine
+
+    engine, _ = load_engine(model, n_ctx=64)
     try:
         differing = first_difference(texts, tokenize_with(AutoTokenizer.from_pretrained(checkpoint)), engine.tokenize)
     finally:
         engine.close()
     if differing is not None:
         raise BadStudent(
-            "Training and llama.cpp split this text differently; the student would fail on the board.",
+            "Training and the runtime split this text differently; the student would fail on the board.",
             where=model.name,
             value=differing,
             next="use another student, or report its tokenizer",

@@ -17,6 +17,7 @@ from boardwright.device.bundles import DRAFTS, SURE
 from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
+from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadBundle, BadTask
 from boardwright.schemas.keys import keys_folder, signing_key
 from boardwright.schemas.manifest import Manifest, make_manifest
@@ -32,7 +33,7 @@ def pack(
     task: Task,
     target: Target,
     model: Path,
-    encoding: str,
+    encoding: Encoding,
     *,
     student: str,
     licences: Sequence[Mapping[str, str]],
@@ -51,7 +52,9 @@ def pack(
     secret = signing_key()
     with tempfile.TemporaryDirectory() as scratch:
         files = _write_files(Path(scratch), task, target, scores, goldens, calibration)
-        files |= {"model.gguf": model, DRAFTS: drafts}
+        model_name = f"model{encoding.suffix}"
+        files |= {path.name if path != model else model_name: path for path in encoding.files(model)}
+        files[DRAFTS] = drafts
         entries = describe(files)
         fields: dict[str, Any] = {
             "name": task.name,
@@ -59,9 +62,9 @@ def pack(
             "counter": 1,
             "task": task.name,
             "target": target.name,
-            "runtime": "llama.cpp",
-            "encoding": encoding,
-            "model": "model.gguf",
+            "runtime": encoding.runtime,
+            "encoding": encoding.value,
+            "model": model_name,
             "files": [entry.model_dump() for entry in entries],
             "content_ids": dict(content_ids),
             "licences": list(licences),

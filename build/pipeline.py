@@ -10,19 +10,18 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from boardwright.build.ids import file_id, folder_id
+from boardwright.build.ladder import Rung, choose
 from boardwright.build.scores import read_evaluation
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
 from boardwright.device.bundles import DRAFTS
 from boardwright.device.confidence import Calibration
-from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
-from boardwright.schemas.errors import GateFailed
 from boardwright.schemas.examples import read_examples, read_lines
 from boardwright.schemas.records import spell
 from boardwright.schemas.steps import current_step, step
@@ -37,10 +36,11 @@ VERSIONS = {
     "merge": 1,
     "export": 1,
     "imatrix": 1,
-    "quantize": 2,
-    "evaluate": 2,
-    "golden": 3,
-    "measure": 2,
+    "quantize": 3,
+    "onnx": 1,
+    "evaluate": 3,
+    "golden": 4,
+    "measure": 3,
 }
 STAGES = tuple(VERSIONS)
 CALIBRATION_DOCUMENTS = 64
@@ -68,20 +68,6 @@ class Request:
 
     def again(self, stage: str) -> bool:
         return self.redo is not None and STAGES.index(stage) >= STAGES.index(self.redo)
-
-
-@dataclass(frozen=True)
-class Rung:
-    """One artifact on the ladder. notes: tensors that are not in the encoding its name promises.  evaluation: folder of
-    its held-out records."""
-
-    encoding: Encoding
-    model: Path
-    size: int
-    scores: Scores
-    documents_per_second: float
-    notes: list[str] = field(default_factory=list)
-    evaluation: Path = Path()
 
 
 @dataclass(frozen=True)
@@ -116,9 +102,14 @@ def build(request: Request, store: Store) -> Built:
         if encoding is Encoding.F16:
             ladder.append(yardstick)
             continue
-        quantized = _quantize(request, store, encoding, exported, imatrix)
+        if encoding.runtime == "onnxruntime":
+            quantized = _onnx(request, store, encoding, merged, prepared)
+        else:
+            quantized = _quantize(request, store, encoding, exported, imatrix)
         ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
-    chosen, why = choose(ladder, yardstick, request.gates, request.target.budgets.bundle_mb)
+    target = request.target
+    runs_here = target.arch == "any"
+    chosen, why = choose(ladder, yardstick, request.gates, target.budgets.bundle_mb, runs_here=runs_here)
     goldens = _golden(request, store, chosen, prepared, drafts)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
     ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
@@ -134,55 +125,6 @@ def build(request: Request, store: Store) -> Built:
         data=_read(prepared.path / "data_report.json"),
         held_out=prepared.path / "valid.jsonl",
     )
-
-
-def choose(ladder: Sequence[Rung], yardstick: Rung, gates: Gates, most_mb: float) -> tuple[Rung, str]:
-    """The first rung (they go from cheap to dear) within tolerance of the best field score that passes the gates, and
-    why. most_mb: what the target's bundle may weigh, in 10^6 bytes. Raises GateFailed when there is none."""
-    light = [rung for rung in ladder if rung.size <= most_mb * 1e6]
-    if not light:
-        raise GateFailed(
-            "Every encoding is too large for this target.",
-            value=", ".join(f"{rung.encoding} {rung.size / 1e6:.0f} MB" for rung in ladder),
-            allowed=f"{most_mb:g} MB (the target's budgets.bundle_mb)",
-            next="add a coarser encoding such as Q4_0 with --encodings, or use a smaller student",
-        )
-    best = max([*ladder, yardstick], key=lambda rung: rung.scores.fields_right)
-    floor = best.scores.fields_right - gates.tolerance
-    near = [rung for rung in light if rung.scores.fields_right >= floor]
-    if not near:
-        raise GateFailed(
-            "No encoding of this target keeps the quality of the merged checkpoint.",
-            value=", ".join(f"{r.encoding} {100 * r.scores.fields_right:.1f} %" for r in ladder),
-            allowed=f"fields right ≥ {100 * floor:.1f} % ({best.encoding} less {100 * gates.tolerance:g} points)",
-            next="add a finer encoding such as Q8_0 with --encodings, or raise --gate tolerance=VALUE",
-        )
-    passing = [rung for rung in near if not _missed(rung, gates)]
-    if not passing:
-        rung = max(near, key=lambda rung: rung.scores.records_right)
-        name = _missed(rung, gates)[0]
-        raise GateFailed(
-            f"The build does not pass its gate {name}; no bundle was made.",
-            where=f"{rung.encoding} on {rung.scores.documents} held-out documents",
-            value=round(getattr(rung.scores, name), 4),
-            allowed=f"≥ {getattr(gates, name)}",
-            next=f"train on more or better examples, or accept less with --gate {name}=VALUE",
-        )
-    chosen = passing[0]
-    why = (
-        f"the cheapest within {100 * gates.tolerance:g} point(s) of the best field score, "
-        f"{100 * best.scores.fields_right:.1f} % of {best.encoding}"
-    )
-    cheaper = ladder[: ladder.index(chosen)]
-    if cheaper:
-        why += "; cheaper but worse: " + ", ".join(
-            f"{rung.encoding} {100 * rung.scores.fields_right:.1f} %" for rung in cheaper
-        )
-    return chosen, why
-
-
-def _missed(rung: Rung, gates: Gates) -> list[str]:
-    return [n for n in ("records_right", "fields_right") if getattr(rung.scores, n) < getattr(gates, n)]
 
 
 def _data(request: Request, store: Store) -> Artifact:
@@ -285,7 +227,7 @@ def _export(request: Request, store: Store, merged: Artifact, prepared: Artifact
 
         model = folder / _file_name(Encoding.F16)
         export_gguf(merged.path, model, f"{request.task.name} student")
-        texts = [example.text for example in read_examples(prepared.path / "train.jsonl", request.task.record)]
+        texts = _training_texts(request, prepared)
         check_tokens(merged.path, model, texts)
         current_step().note(f"{len(texts):,} texts split the same in training and in llama.cpp")
 
@@ -298,6 +240,10 @@ def _export(request: Request, store: Store, merged: Artifact, prepared: Artifact
         title="Export to GGUF",
         redo=request.again("export"),
     )
+
+
+def _training_texts(request: Request, prepared: Artifact) -> list[str]:
+    return [example.text for example in read_examples(prepared.path / "train.jsonl", request.task.record)]
 
 
 def _imatrix(request: Request, store: Store, merged: Artifact, prepared: Artifact) -> Artifact:
@@ -343,6 +289,28 @@ def _quantize(request: Request, store: Store, encoding: Encoding, exported: Arti
     )
 
 
+def _onnx(request: Request, store: Store, encoding: Encoding, merged: Artifact, prepared: Artifact) -> Artifact:
+    """For ONNX Runtime, straight from the checkpoint: it shares no step with GGUF."""
+
+    def make(folder: Path) -> None:
+        from boardwright.build.export import check_tokens
+        from boardwright.build.export_onnx import export_onnx
+
+        model = folder / _file_name(encoding)
+        export_onnx(merged.path, model, encoding)
+        check_tokens(merged.path, model, _training_texts(request, prepared))
+
+    return store.produce(
+        "onnx",
+        VERSIONS["onnx"],
+        {"encoding": encoding.value},
+        [merged.id, prepared.id],
+        make,
+        title=f"Export to {encoding}",
+        redo=request.again("onnx"),
+    )
+
+
 def _rung(
     request: Request, store: Store, encoding: Encoding, artifact: Artifact, prepared: Artifact, drafts: Artifact
 ) -> Rung:
@@ -353,10 +321,10 @@ def _rung(
 
     def make(folder: Path) -> None:
         from boardwright.build.drafts import read_drafts
-        from boardwright.build.evaluate import SLOTS, evaluate
+        from boardwright.build.evaluate import evaluate
         from boardwright.device.harness import Harness
 
-        harness = Harness.load(task, model, slots=SLOTS, drafts=read_drafts(drafts.path))
+        harness = Harness.load(task, model, drafts=read_drafts(drafts.path))
         try:
             result = evaluate(task, harness, read_examples(held_out, task.record), folder)
         finally:
@@ -377,7 +345,13 @@ def _rung(
     notes_file = artifact.path / "notes.json"
     notes = json.loads(notes_file.read_text(encoding="utf-8")) if notes_file.is_file() else []
     return Rung(
-        encoding, model, model.stat().st_size, result.scores, result.documents_per_second, notes, evaluated.path
+        encoding,
+        model,
+        sum(path.stat().st_size for path in encoding.files(model)),
+        result.scores,
+        result.documents_per_second,
+        notes,
+        evaluated.path,
     )
 
 
@@ -397,7 +371,12 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
         "golden",
         VERSIONS["golden"],
         {"documents": GOLDENS, **_contract(request.task)},
-        [file_id(chosen.model), drafts.id, file_id(held_out), _digest(str(request.task.shape))],
+        [
+            *map(file_id, chosen.encoding.files(chosen.model)),
+            drafts.id,
+            file_id(held_out),
+            _digest(str(request.task.shape)),
+        ],
         make,
         title="Record the golden documents",
         redo=request.again("golden"),
@@ -454,7 +433,7 @@ def _pack(
         request.task,
         request.target,
         chosen.model,
-        chosen.encoding.value,
+        chosen.encoding,
         student=request.student,
         licences=[
             {"name": request.student, **student_licence(request.student)},
@@ -489,7 +468,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _file_name(encoding: Encoding) -> str:
-    return f"model-{encoding.value}.gguf"
+    return f"model-{encoding.value}{encoding.suffix}"
 
 
 def _digest(text: str) -> str:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from boardwright.schemas.compare import Scores
 
 if TYPE_CHECKING:
-    from boardwright.build.pipeline import Built, Rung
+    from boardwright.build.ladder import Rung
+    from boardwright.build.pipeline import Built
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -47,7 +48,7 @@ def build_text(built: Built) -> str:
     size = built.bundle.stat().st_size / 1e6
     parts = [
         f"Held-out scores of every artifact ({chosen.scores.documents:,} documents that training never saw; F16 is the "
-        "merged checkpoint; docs/s with 8 records in flight):",
+        "merged checkpoint; docs/s one at a time):",
         table(head, rows, right=(2, 3, 4, 5, 6)),
         *(f"  {note}" for rung in built.ladder for note in rung.notes),
         "",

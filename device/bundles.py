@@ -2,7 +2,7 @@
 
 Knows nothing of slots or commands. What a bundle holds beside its manifest:
 
-    model.gguf      or as the manifest's `model` names it
+    model.gguf      or as the manifest's `model` names it: model.onnx, with model.data and tokenizer.json beside it
     task/task.py    the contract; runs here because the bundle is signed
     target.json     the board profile
     golden.jsonl    documents with the token ids of their prompts and the records that are to come out
@@ -112,6 +112,12 @@ class Installed:
             threads or min(wanted.decode or cores, cores),
             prefill_threads or threads or min(wanted.prefill or cores, cores),
         )
+
+    @property
+    def model_bytes(self) -> int:
+        """The size of the model file and its weights, where they are in a file of their own."""
+        manifest = self.bundle.manifest
+        return sum(entry.size for entry in manifest.files if Path(entry.name).stem == Path(manifest.model).stem)
 
     @property
     def model_id(self) -> str:

@@ -97,7 +97,7 @@ def extract(
 @jsonl_option
 @click.option("--output", type=FILE, required=True, metavar="FILE", help="JSON lines: one a document, in order.")
 @click.option(
-    "--slots", type=COUNT, default=8, show_default=True, metavar="N", help="Records in flight, which share passes."
+    "--slots", type=COUNT, default=1, show_default=True, metavar="N", help="Records in flight, which share passes."
 )
 @threads_option
 @click.pass_context
@@ -190,7 +190,7 @@ def bench(
         "verify_s": round(verified - started, 3),
         "load_s": round(loaded - read, 3),
         "peak_rss_mb": round(verb.peak_rss_mb(), 1),
-        "model_mb": round(installed.model.stat().st_size / 1e6, 1),
+        "model_mb": round(installed.model_bytes / 1e6, 1),
         "encoding": installed.bundle.manifest.encoding,
         "decode_threads": decode_threads,
         "prefill_threads": prefill_threads,
@@ -220,11 +220,12 @@ def threads(bundle: Path, key: Path | None, as_json: bool) -> None:
 
     installed = load_bundle(bundle, key)
     from boardwright.device import threads as verb
-    from boardwright.device.engines.llama import LlamaEngine
+    from boardwright.device.engines.load import load_engine
 
     cores = big_cores()
     pin(cores)
-    with closing(LlamaEngine(installed.model, n_ctx=installed.task.limits.context)) as engine:
+    engine, _ = load_engine(installed.model, n_ctx=installed.task.limits.context)
+    with closing(engine):
         measured = verb.measure(engine, len(cores))
     choice = verb.choose(measured)
     verb.remember(installed.folder.parent, installed.model_id, len(cores), choice)

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from llguidance import LLTokenizer
-from llguidance.llamacpp import lltokenizer_from_vocab
 from pydantic import BaseModel
 
 from boardwright.device.confidence import Calibration, doubtful, field_log_probabilities
 from boardwright.device.decoder import Decoded, OutOfRoom, Step, decode
 from boardwright.device.drafts import Model, RecordGuess
-from boardwright.device.engines.base import Engine, Feed, Logits
-from boardwright.device.engines.llama import N_BATCH, LlamaEngine
+from boardwright.device.engines.base import N_BATCH, Engine, Feed, Logits
+from boardwright.device.engines.load import load_engine
 from boardwright.device.grammar import Grammars
 from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
@@ -108,8 +107,8 @@ class Harness:
         drafts: Model | None = None,
         calibration: Calibration | None = None,
     ) -> Harness:
-        """Load a GGUF file for a task. slots: records in flight at once, each with the task's context."""
-        engine = LlamaEngine(
+        """Load a model file for a task. slots: records in flight at once, each with the task's context."""
+        engine, tokenizer = load_engine(
             model,
             n_ctx=task.limits.context,
             n_sequences=slots + 1,
@@ -118,7 +117,7 @@ class Harness:
             threads=threads,
             prefill_threads=prefill_threads,
         )
-        return cls(task, engine, lltokenizer_from_vocab(engine.vocab), drafts, calibration)
+        return cls(task, engine, tokenizer, drafts, calibration)
 
     def close(self) -> None:
         self.engine.close()

@@ -27,7 +27,6 @@ from boardwright.schemas.shape import (
 
 def as_json(installed: Installed) -> dict[str, Any]:
     manifest, task = installed.bundle.manifest, installed.task
-    sizes = {entry.name: entry.size for entry in manifest.files}
     return {
         "name": manifest.name,
         "version": manifest.version,
@@ -43,7 +42,7 @@ def as_json(installed: Installed) -> dict[str, Any]:
         "target": {"name": installed.target.name, "board": installed.target.board},
         "runtime": manifest.runtime,
         "encoding": manifest.encoding,
-        "size": {"model": sizes[manifest.model], "bundle": installed.bundle.path.stat().st_size},
+        "size": {"model": installed.model_bytes, "bundle": installed.bundle.path.stat().st_size},
         "student": manifest.student,
         "licences": [licence.model_dump() for licence in manifest.licences],
         "scores": installed.scores,

@@ -20,6 +20,7 @@ from boardwright.schemas.durable import replace_text
 
 if TYPE_CHECKING:
     from boardwright.device.engines.llama import LlamaEngine
+    from boardwright.device.engines.onnx import OnnxEngine
 
 SECONDS = 5.0
 MANY = 64
@@ -44,7 +45,7 @@ class Choice:
     prefill: int
 
 
-def measure(engine: LlamaEngine, cores: int, seconds: float = SECONDS) -> list[Measured]:
+def measure(engine: LlamaEngine | OnnxEngine, cores: int, seconds: float = SECONDS) -> list[Measured]:
     """Time passes with 1, 2, … up to `cores` threads, in turn, so that a slow moment is everybody's."""
     counts = range(1, cores + 1)
     times: dict[tuple[int, int], list[float]] = {(count, size): [] for count in counts for size in (1, MANY)}
@@ -56,6 +57,7 @@ def measure(engine: LlamaEngine, cores: int, seconds: float = SECONDS) -> list[M
             engine.use_threads(count, count)
             for size in (MANY, 1):
                 feed = [Feed(0, 0 if size == MANY else MANY, token[:1] * size, [size - 1])]
+                engine.forward(feed)  # an engine that starts other threads has cold ones now
                 started = time.perf_counter()
                 engine.forward(feed)
                 times[count, size].append((time.perf_counter() - started) * 1e3)

@@ -1,4 +1,4 @@
-"""Weight encodings of GGUF files that a target may ask for.
+"""Weight encodings of model files that a target may ask for.
 
 Knows nothing of how they are written or run.
 """
@@ -6,6 +6,7 @@ Knows nothing of how they are written or run.
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from boardwright.schemas.errors import BadTarget
@@ -19,7 +20,7 @@ class _About(NamedTuple):
 
 
 class Encoding(StrEnum):
-    """A closed set; the value is llama.cpp's own name."""
+    """A closed set; the value is llama.cpp's own name, or ours of a file for ONNX Runtime."""
 
     Q4_0 = "Q4_0"
     IQ4_NL = "IQ4_NL"
@@ -29,6 +30,23 @@ class Encoding(StrEnum):
     Q6_K = "Q6_K"
     Q8_0 = "Q8_0"
     F16 = "F16"
+    ONNX_INT8 = "ONNX_INT8"
+    ONNX_INT4 = "ONNX_INT4"
+
+    @property
+    def runtime(self) -> str:
+        """What runs it, as a bundle's manifest says it."""
+        return "onnxruntime" if self.value.startswith("ONNX") else "llama.cpp"
+
+    @property
+    def suffix(self) -> str:
+        """Of its file."""
+        return ".onnx" if self.value.startswith("ONNX") else ".gguf"
+
+    def files(self, model: Path) -> list[Path]:
+        """The model file and what it needs beside it."""
+        beside = ("model.data", "tokenizer.json") if self.suffix == ".onnx" else ()
+        return [model, *(model.with_name(name) for name in beside)]
 
     @property
     def bits_per_weight(self) -> float:
@@ -67,4 +85,6 @@ _ABOUT = {
     Encoding.Q6_K: _About(6.5625, 256, "K-quants fall back where rows are not a multiple of 256"),
     Encoding.Q8_0: _About(8.5, 32, "as good as F16 in every measurement so far"),
     Encoding.F16: _About(16.0, 1, "the yardstick of the ladder; seldom what a board should run"),
+    Encoding.ONNX_INT8: _About(8.0, 64, "ONNX Runtime, products of 8 bits: the fastest prefill, a slow lone token"),
+    Encoding.ONNX_INT4: _About(4.5, 64, "ONNX Runtime; blocks of 64 weights, products of 8 bits"),
 }

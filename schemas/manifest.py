@@ -77,7 +77,7 @@ class Manifest(_Part):
     counter: Annotated[StrictInt, Field(ge=1, lt=2**63)]
     task: Slug
     target: Slug
-    runtime: Literal["llama.cpp"]
+    runtime: Literal["llama.cpp", "onnxruntime"]
     encoding: Slug
     model: FileName
     files: Annotated[tuple[FileEntry, ...], Field(min_length=1, max_length=MAX_FILES)]

@@ -12,6 +12,7 @@ import os
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.request
@@ -28,7 +29,7 @@ from boardwright.device.engines.base import Feed, Logits
 from boardwright.device.harness import Harness, Result
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.examples import read_examples
-from boardwright.schemas.records import parse
+from boardwright.schemas.records import parse, spell
 from boardwright.schemas.shape import (
     BoolShape,
     ChoiceShape,
@@ -130,25 +131,20 @@ def own(installed: Installed, stack: ExitStack, *, drafts: bool = True, forced: 
     return harness
 
 
+def own_ways(installed: Installed, stack: ExitStack) -> tuple[Harness, Harness]:
+    """The same decoder without drafts, and plain: a pass for each token."""
+    return own(installed, stack, drafts=False), own(installed, stack, drafts=False, forced=False)
+
+
 @contextmanager
 def llama_server(binary: Path, model: Path, context: int, *more: str) -> Iterator[tuple[Post, int]]:
     """A server on a free port; yields a function that posts to /completion, and the server's process id."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        str(binary),
-        "-m",
-        str(model),
-        "-c",
-        str(context),
-        "--port",
-        str(port),
-        "-t",
-        str(THREADS),
-        "-tb",
-        str(THREADS),
-    ]
+    command = [str(binary), "-m", str(model), "-c", str(context), "--port", str(port)]
+    # No second cache of old prompts in RAM: no prompt here comes twice, and its memory would be counted.
+    command += ["-t", str(THREADS), "-tb", str(THREADS), "--cache-ram", "0"]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen([*command, *more], stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -250,6 +246,50 @@ def record_of(installed: Installed, output: str) -> dict[str, Any] | None:
         return None
 
 
+def near_ties(harness: Harness, texts: Sequence[str], others: Sequence[Harness]) -> dict[str, Any]:
+    """How often other ways to decode give another record, and by how much the student preferred what it wrote.
+
+    Batch shapes round differently, so a near-tie of logits may fall either way. margin: between the two tokens where
+    the records part, in nats, of one pass over prompt and common beginning; 0 is a tie."""
+    agree, margins = 0, []
+    for text in texts:
+        mine = spell(harness.extract(text).record.model_dump(mode="json"))
+        for other in others:
+            theirs = spell(other.extract(text).record.model_dump(mode="json"))
+            agree += mine == theirs
+            if mine != theirs:
+                prefix, rest = harness.prompt_ids(text)
+                one, two = (harness.engine.tokenize(record, False) for record in (mine, theirs))
+                at = next(i for i, (a, b) in enumerate(zip(one, two, strict=False)) if a != b)
+                tokens = [*prefix, *rest, *one[:at]]
+                [logits] = harness.engine.forward([Feed(1, 0, tokens, [len(tokens) - 1])])
+                margins.append(round(float(abs(logits[0, one[at]] - logits[0, two[at]])), 3))
+    return {"records": len(texts) * len(others), "agree": agree, "margins_of_the_others": sorted(margins)}
+
+
+def process_figures(bundle: Path, text: str, folder: Path, starts: int = 7) -> dict[str, Any]:
+    """What only a process of its own shows: from its start to its first record, and its memory."""
+    program = str(Path(sys.executable).with_name("boardwright-device"))
+    document = folder / "document.txt"
+    document.write_text(text, encoding="utf-8")
+    command = [program, "extract", "--bundle", str(bundle), "--json", str(document)]
+    taken = []
+    for _ in range(starts + 1):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - started)
+    command = [program, "bench", "--bundle", str(bundle), "--json", "--records", "100"]
+    bench = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    measured = json.loads(bench.stdout)
+    machine = measured["machine"]
+    return {
+        "start_to_first_record_s": round(statistics.median(taken[1:]), 2),
+        "peak_rss_mb": machine["peak_rss_mb"],
+        "load_s": machine["load_s"],
+        "written_bytes_per_100_records": machine["written_bytes"],
+    }
+
+
 def per_minute(count: int, run: Callable[[], Any]) -> float:
     started = time.perf_counter()
     run()
@@ -259,23 +299,32 @@ def per_minute(count: int, run: Callable[[], Any]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--also", type=Path, help="a bundle of the same student in another encoding")
     parser.add_argument("--examples", type=Path, required=True, help="JSON lines of {id, text, record}")
     parser.add_argument("--documents", type=int, default=100)
     parser.add_argument("--server", type=Path, help="llama-server")
     parser.add_argument("--checkpoint", type=Path, help="the merged checkpoint, for Outlines on transformers")
     parser.add_argument("--outlines-documents", type=int, default=10, help="it takes seconds for each")
     parser.add_argument("--chat", action="store_true", help="llama-cpp-python's create_chat_completion too")
+    parser.add_argument("--agree", type=int, default=0, help="compare ways to decode on so many documents too")
     parser.add_argument("--rounds", type=int, default=3, help="of the batch comparison")
     given = parser.parse_args()
     installed = load_bundle(given.bundle)
     texts = [one.text for one in read_examples(given.examples, installed.task.record)][: given.documents]
     schema = json_schema(installed.task.shape)
+    more = [one.text for one in read_examples(given.examples, installed.task.record)][: given.agree]
     with ExitStack() as stack:
         ours = own(installed, stack)
         contenders: dict[str, Callable[[str], str | Result]] = {"boardwright": ours.extract}
         clock = Timed(ours)
-        contenders["boardwright, no drafts"] = own(installed, stack, drafts=False).extract
-        contenders["boardwright, no drafts, nothing forced"] = own(installed, stack, drafts=False, forced=False).extract
+        for name, way in zip(("no drafts", "no drafts, nothing forced"), own_ways(installed, stack), strict=True):
+            contenders[f"boardwright, {name}"] = way.extract
+        also: Harness | None = None
+        if given.also:
+            second = load_bundle(given.also)
+            also_name = f"boardwright, {second.bundle.manifest.encoding}"
+            also = own(second, stack)
+            contenders[also_name] = also.extract
         ask = request_of(ours, schema)
         post8: Post | None = None
         if given.server:
@@ -324,6 +373,9 @@ def main() -> None:
                 "ours_against_it": round(statistics.median(a / b for a, b in pairs), 3),
                 "records_that_agree": f"{sum(agree)} of {len(agree)}",
             }
+            if name.startswith("llama-server") and also:
+                quicker = zip(times[also_name], times[name], strict=True)
+                rows[name][f"{also_name} against it"] = round(statistics.median(a / b for a, b in quicker), 3)
             if name in passes:
                 rows[name]["passes"] = round(statistics.fmean(p for p, _ in passes[name]), 1)
                 rows[name]["tokens"] = round(statistics.fmean(t for _, t in passes[name]), 1)
@@ -331,10 +383,16 @@ def main() -> None:
             rows["llama-server, json_schema"]["peak_rss_mb"] = round(peak_rss_mb(server), 1)
         rows["boardwright"]["outside_llama_decode"] = round(1 - clock.seconds * 1e3 / sum(mine), 3)
 
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        for name, bundle in (("boardwright", given.bundle), *([(also_name, given.also)] if also else [])):
+            rows[name] |= process_figures(bundle, texts[0], folder)
+        ties = near_ties(ours, more, own_ways(installed, stack)) if more else None
         batch: dict[str, list[float]] = {"boardwright": [], "llama-server": []}
-        eight = own(installed, stack, slots=SLOTS)
         for _ in range(given.rounds):
-            batch["boardwright"].append(per_minute(len(texts), lambda: list(eight.extract_many(texts))))
+            # As `boardwright-device batch` has it: one after the other, for passes are full of tokens anyway.
+            batch["boardwright"].append(per_minute(len(texts), lambda: list(ours.extract_many(texts))))
+            if also:
+                batch.setdefault(also_name, []).append(per_minute(len(texts), lambda: list(also.extract_many(texts))))
             if post8:
                 with concurrent.futures.ThreadPoolExecutor(SLOTS) as pool:
                     asked = list(map(ask, texts))
@@ -346,7 +404,8 @@ def main() -> None:
         "documents": len(texts),
         "threads": THREADS,
         "one_at_a_time": rows,
-        f"records_per_minute_{SLOTS}_at_a_time": {
+        "near_ties": ties,
+        f"records_per_minute_of_a_batch, llama-server with {SLOTS} slots": {
             name: round(statistics.median(rates), 1) for name, rates in batch.items() if rates
         },
     }

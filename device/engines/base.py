@@ -14,6 +14,9 @@ import numpy.typing as npt
 
 Logits = npt.NDArray[np.float32]
 
+# Tokens that one call of `forward` may hold.
+N_BATCH = 1024
+
 
 class ContextFull(Exception):
     """The KV cache has no room for these tokens."""

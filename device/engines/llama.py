@@ -15,10 +15,9 @@ from typing import Any
 import llama_cpp
 import numpy as np
 
-from boardwright.device.engines.base import ContextFull, Feed, Logits
+from boardwright.device.engines.base import N_BATCH, ContextFull, Feed, Logits
 from boardwright.schemas.errors import BadBundle
 
-N_BATCH = 1024
 # The compute buffer grows with the micro-batch (its logits alone are 200 kB a token at 49 k words), and a longer
 # one is no faster on two to four small cores.
 N_UBATCH = 128

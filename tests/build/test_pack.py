@@ -10,6 +10,7 @@ import pytest
 from boardwright.build.pack import pack
 from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import open_bundle
+from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadBundle, BadTask
 from boardwright.schemas.keys import signing_key
 from boardwright.schemas.task import Task, load_task
@@ -37,7 +38,7 @@ def packed(tmp_path: Path, task: Task | None = None, **changes: Any) -> Path:
         "calibration": Calibration(1.0, 2.0, 0.5, ((0.0, 1.0, 0.1),)),
         "folder": tmp_path / "out",
     }
-    return pack(task or load_task("invoice"), load_target("host"), model, "Q8_0", **given | changes)
+    return pack(task or load_task("invoice"), load_target("host"), model, Encoding.Q8_0, **given | changes)
 
 
 def counter(bundle: Path) -> int:

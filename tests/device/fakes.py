@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 from llguidance import LLTokenizer
 from pydantic import BaseModel, Field, create_model
 
-from boardwright.device.engines.base import ContextFull, Feed, Logits
-from boardwright.device.engines.llama import N_BATCH
+from boardwright.device.engines.base import N_BATCH, ContextFull, Feed, Logits
 from boardwright.schemas.fields import Items, Number, Text, Verbatim
 from boardwright.schemas.prompt import END, TURN
 

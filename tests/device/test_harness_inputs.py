@@ -9,7 +9,7 @@ import pytest
 from llguidance import LLTokenizer
 from pydantic import BaseModel
 
-from boardwright.device.engines.llama import N_BATCH
+from boardwright.device.engines.base import N_BATCH
 from boardwright.device.harness import Harness, Result
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.task import Limits, Task
