@@ -55,6 +55,7 @@ class AdaptedEngine:
         self.adapter = adapter
         self._first = first
         self.n_vocab = engine.n_vocab
+        self.pass_cost = engine.pass_cost
         self.n_ctx = n_ctx
         self.n_sequences = n_sequences
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     # llama.cpp and numpy take longer to import than all else here, and `info` needs neither.
     from boardwright.device.drafts import Model
     from boardwright.device.harness import Harness
+    from boardwright.device.threads import Choice
 
 TASK, TARGET, GOLDEN, SCORES, DRAFTS, SURE = (
     "task",
@@ -102,16 +103,20 @@ class Installed:
     def threads(self, threads: int | None = None, prefill_threads: int | None = None) -> tuple[int, int]:
         """Threads for (decode, prefill): as given, else as measured here, else the target's; never more of the target's
         than there are fast cores."""
-        from boardwright.device.threads import recall
-
         cores = len(big_cores())
-        if threads is None and (measured := recall(self.folder.parent, self.model_id, cores)):
+        if threads is None and (measured := self._measured()):
             return measured.decode, prefill_threads or measured.prefill
         wanted = self.target.threads
         return (
             threads or min(wanted.decode or cores, cores),
             prefill_threads or threads or min(wanted.prefill or cores, cores),
         )
+
+    def _measured(self) -> Choice | None:
+        """What the command `threads` found out here."""
+        from boardwright.device.threads import recall
+
+        return recall(self.folder.parent, self.model_id, len(big_cores()))
 
     @property
     def model_bytes(self) -> int:
@@ -130,6 +135,7 @@ class Installed:
         from boardwright.device.harness import Harness
 
         decode, prefill = self.threads(threads, prefill_threads)
+        measured = self._measured()
         cores = big_cores()
         if max(decode, prefill) <= len(cores):
             pin(cores)  # before the load: the engine's threads stay where they begin
@@ -141,6 +147,7 @@ class Installed:
             prefill_threads=prefill,
             drafts=self.drafts(),
             calibration=self.calibration(),
+            pass_cost=measured.pass_cost if measured else None,
         )
         try:
             self.certify(harness)

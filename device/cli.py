@@ -241,6 +241,7 @@ def threads(bundle: Path, key: Path | None, as_json: bool) -> None:
                 for one in measured
             ),
             ("from now on", f"{choice.decode} for decoding, {choice.prefill} for prefill"),
+            ("a pass", f"costs as much as {choice.pass_cost:.0f} tokens beside its own: guesses are dared accordingly"),
         ]
     )
 

@@ -62,11 +62,6 @@ class Result:
     escalate: list[str] = field(default_factory=list)
 
 
-# What a pass costs beside its tokens, in tokens: 4.4 ms against 0.55 ms a token for the 135M student at four bits on
-# two x86 cores, 6 against 1.25 on busy ones. Fixed rather than timed, so that the same documents take the same passes.
-OVERHEAD = 7.0
-
-
 class Harness:
     """A task on an engine. The fixed prompt prefix is computed once and stays in the KV cache."""
 
@@ -77,13 +72,14 @@ class Harness:
         tokenizer: LLTokenizer,
         drafts: Model | None = None,
         calibration: Calibration | None = None,
-        overhead: float = OVERHEAD,
+        pass_cost: float | None = None,
     ) -> None:
-        """drafts: what guesses records from documents; none for no guesses.  overhead: of a pass, in tokens."""
+        """drafts: what guesses records from documents; none for no guesses.  pass_cost: the engine's, where it was measured
+        here. It decides which guesses are worth a try, never what comes out."""
         self.task = task
         self._calibration = calibration
         self._drafts = drafts
-        self._overhead = overhead
+        self._pass_cost = engine.pass_cost if pass_cost is None else pass_cost
         self.engine = engine
         self._tokenizer = tokenizer
         budget = task.limits.output
@@ -106,6 +102,7 @@ class Harness:
         prefill_threads: int = 0,
         drafts: Model | None = None,
         calibration: Calibration | None = None,
+        pass_cost: float | None = None,
     ) -> Harness:
         """Load a model file for a task. slots: records in flight at once, each with the task's context."""
         engine, tokenizer = load_engine(
@@ -117,7 +114,7 @@ class Harness:
             threads=threads,
             prefill_threads=prefill_threads,
         )
-        return cls(task, engine, tokenizer, drafts, calibration)
+        return cls(task, engine, tokenizer, drafts, calibration, pass_cost)
 
     def close(self) -> None:
         self.engine.close()
@@ -225,7 +222,7 @@ class Harness:
         room = self.task.limits.context
         self.engine.copy(0, slot, len(self._prefix))
         drafter = self._drafter(text) if self._drafts else None
-        overhead = self._overhead / sharing
+        overhead = self._pass_cost / sharing
         steps = decode(grammars.matcher(text), rest, len(self._prefix), room, drafter, overhead)
         return _Running(index, text, slot, steps, started, rest, len(self._prefix) + len(rest), sharing)
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SECONDS = 5.0
 MANY = 64
 LEAST = 3
+# After a change, threads are new to their cores and caches are cold.
+WARM_UP = 3
 FILE = "threads.json"
 
 
@@ -39,10 +41,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Choice:
-    """decode: threads for passes of one token.  prefill: for passes of more."""
+    """decode: threads for passes of one token.  prefill: for passes of more.  pass_cost: with those, what a pass costs
+    beside its tokens, in tokens."""
 
     decode: int
     prefill: int
+    pass_cost: float
 
 
 def measure(engine: LlamaEngine | OnnxEngine, cores: int, seconds: float = SECONDS) -> list[Measured]:
@@ -52,26 +56,30 @@ def measure(engine: LlamaEngine | OnnxEngine, cores: int, seconds: float = SECON
     token = engine.tokenize("a", False)
     ends = time.perf_counter() + seconds
     rounds = 0
-    while rounds < LEAST or time.perf_counter() < ends:
+    while not rounds or time.perf_counter() < ends:
         for count in counts:
             engine.use_threads(count, count)
-            for size in (MANY, 1):
-                feed = [Feed(0, 0 if size == MANY else MANY, token[:1] * size, [size - 1])]
-                engine.forward(feed)  # an engine that starts other threads has cold ones now
-                started = time.perf_counter()
-                engine.forward(feed)
-                times[count, size].append((time.perf_counter() - started) * 1e3)
+            for turn in range(WARM_UP + LEAST):
+                for size in (MANY, 1):
+                    feed = [Feed(0, 0 if size == MANY else MANY, token[:1] * size, [size - 1])]
+                    started = time.perf_counter()
+                    engine.forward(feed)
+                    if turn >= WARM_UP:
+                        times[count, size].append((time.perf_counter() - started) * 1e3)
         rounds += 1
-    # The first round meets cold caches and sleeping cores.
     return [
-        Measured(count, statistics.median(times[count, 1][1:]), statistics.median(times[count, MANY][1:]))
-        for count in counts
+        Measured(count, statistics.median(times[count, 1]), statistics.median(times[count, MANY])) for count in counts
     ]
 
 
 def choose(measured: Sequence[Measured]) -> Choice:
     """The fastest of each kind; of two within 3 %, the one with fewer threads, which leaves a core to others."""
-    return Choice(_fewest(measured, lambda one: one.one_ms), _fewest(measured, lambda one: one.many_ms))
+    decode = _fewest(measured, lambda one: one.one_ms)
+    prefill = _fewest(measured, lambda one: one.many_ms)
+    one_ms = next(one.one_ms for one in measured if one.threads == decode)
+    many_ms = next(one.many_ms for one in measured if one.threads == prefill)
+    a_token = max((many_ms - one_ms) / (MANY - 1), 1e-6)
+    return Choice(decode, prefill, round(min(max(one_ms / a_token - 1, 0.0), float(MANY)), 1))
 
 
 def _fewest(measured: Sequence[Measured], cost: Callable[[Measured], float]) -> int:
@@ -90,7 +98,7 @@ def recall(cache: Path, model_id: str, cores: int) -> Choice | None:
     """What was measured for this model on this machine, if it was."""
     try:
         told = _known(cache)[_key(model_id, cores)]
-        return Choice(int(told["decode"]), int(told["prefill"]))
+        return Choice(int(told["decode"]), int(told["prefill"]), float(told["pass_cost"]))
     except (KeyError, TypeError, ValueError):
         return None
 

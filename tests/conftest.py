@@ -32,6 +32,8 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 class ByteEngine:
     """Token ids are bytes, every token is as likely as another. Keeps what each sequence's cache would hold."""
 
+    pass_cost = 7.0
+
     def __init__(self, n_ctx: int, n_sequences: int = 3) -> None:
         self.n_vocab = LLTokenizer("byte").vocab_size
         self.n_ctx = n_ctx

@@ -73,6 +73,8 @@ def wants(outputs: Mapping[str, str]) -> Student:
 class FakeEngine:
     """Keeps the cache of each sequence as a list, and refuses what llama.cpp would silently get wrong."""
 
+    pass_cost = 7.0
+
     def __init__(self, student: Student, *, n_ctx: int = 4096, n_sequences: int = 2) -> None:
         self.n_vocab = BYTES.vocab_size
         self.n_ctx = n_ctx

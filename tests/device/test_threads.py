@@ -12,18 +12,18 @@ from boardwright.device.threads import FILE, Choice, Measured, choose, measure, 
 
 def test_the_fastest_of_each_kind() -> None:
     passes = [Measured(1, 9.0, 80.0), Measured(2, 5.0, 42.0), Measured(3, 5.6, 30.0), Measured(4, 7.0, 24.0)]
-    assert choose(passes) == Choice(decode=2, prefill=4)
+    assert choose(passes) == Choice(decode=2, prefill=4, pass_cost=15.6)  # 5 ms, and 0.30 a token
 
 
 def test_of_two_as_fast_the_one_with_fewer_threads() -> None:
-    assert choose([Measured(1, 5.1, 50.0), Measured(2, 5.0, 49.0)]) == Choice(decode=1, prefill=1)
+    assert choose([Measured(1, 5.1, 50.0), Measured(2, 5.0, 49.0)]) == Choice(decode=1, prefill=1, pass_cost=6.2)
 
 
 def test_a_choice_is_for_one_model_and_one_number_of_cores(tmp_path: Path) -> None:
-    remember(tmp_path, "a" * 64, 4, Choice(2, 4))
-    remember(tmp_path, "b" * 64, 4, Choice(3, 3))
-    assert recall(tmp_path, "a" * 64, 4) == Choice(2, 4)
-    assert recall(tmp_path, "b" * 64, 4) == Choice(3, 3)
+    remember(tmp_path, "a" * 64, 4, Choice(2, 4, 7.5))
+    remember(tmp_path, "b" * 64, 4, Choice(3, 3, 9.0))
+    assert recall(tmp_path, "a" * 64, 4) == Choice(2, 4, 7.5)
+    assert recall(tmp_path, "b" * 64, 4) == Choice(3, 3, 9.0)
     assert recall(tmp_path, "a" * 64, 2) is None
 
 
@@ -31,8 +31,8 @@ def test_a_choice_is_for_one_model_and_one_number_of_cores(tmp_path: Path) -> No
 def test_a_broken_file_is_measured_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
     assert recall(tmp_path, "a" * 64, 4) is None
-    remember(tmp_path, "a" * 64, 4, Choice(2, 4))
-    assert recall(tmp_path, "a" * 64, 4) == Choice(2, 4)
+    remember(tmp_path, "a" * 64, 4, Choice(2, 4, 7.5))
+    assert recall(tmp_path, "a" * 64, 4) == Choice(2, 4, 7.5)
 
 
 @pytest.mark.slow
