@@ -74,8 +74,8 @@ class Harness:
         calibration: Calibration | None = None,
         pass_cost: float | None = None,
     ) -> None:
-        """drafts: what guesses records from documents; none for no guesses.  pass_cost: the engine's, where it was measured
-        here. It decides which guesses are worth a try, never what comes out."""
+        """drafts: what guesses records from documents; none for no guesses.  pass_cost: the engine's, where measured
+        on this machine. It decides which guesses are worth a try, never what comes out."""
         self.task = task
         self._calibration = calibration
         self._drafts = drafts
