@@ -21,21 +21,22 @@ from boardwright.schemas.errors import BadStudent
 
 
 def export_gguf(checkpoint: Path, target: Path, name: str) -> None:
-    """Write `checkpoint` (fp16 safetensors) as a GGUF file. Norms are kept in fp32, as llama.cpp wants them."""
+    """Write `checkpoint` (safetensors) as a GGUF file in fp16. Norms are kept in fp32, as llama.cpp wants them."""
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     writer = gguf.GGUFWriter(target, "llama")
     _write_config(writer, config, name)
     tokenizer_to_gguf(checkpoint, writer, config["vocab_size"])
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
     for file in sorted(checkpoint.glob("*.safetensors")):
-        with safe_open(file, framework="numpy") as tensors:
+        # Through torch, for numpy has no bf16, which students come in.
+        with safe_open(file, framework="pt") as tensors:
             for key in tensors.keys():  # noqa: SIM118 - not a mapping
                 if key == "lm_head.weight" and config["tie_word_embeddings"]:
                     continue  # llama.cpp multiplies by the embedding when there is no output tensor
                 mapped = names.get_name(key, try_suffixes=(".weight", ".bias"))
                 if mapped is None:
                     raise BadStudent("This tensor has no place in a llama GGUF.", where=file.name, value=key)
-                weight = tensors.get_tensor(key)
+                weight = tensors.get_tensor(key).float().numpy()
                 writer.add_tensor(mapped, _arrange(key, weight, config))
     _finish(writer)
 

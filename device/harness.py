@@ -32,7 +32,7 @@ from boardwright.schemas.task import Task
 class Timing:
     """Milliseconds of wall time. prefill: to the first logits.  decode: from there on.  total: both and the rest.
 
-    Of records that share passes, each counts the whole time that it was in flight.
+    Of records that share passes, each counts the whole time that it was in flight; of a document in windows, the sums.
     """
 
     prefill: float

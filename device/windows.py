@@ -152,14 +152,13 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
         if name in chosen.spans:
             start, end = chosen.spans[name]
             spans[name] = (cut[source].start + start, cut[source].start + end)
-    last = results[-1]
     return replace(
         results[0],
         record=harness.task.record.model_validate(values),
         timing=replace(
-            last.timing,
-            prefill=results[0].timing.prefill,
-            decode=sum(one.timing.total for one in results) - results[0].timing.prefill,
+            results[0].timing,
+            prefill=sum(one.timing.prefill for one in results),
+            decode=sum(one.timing.decode for one in results),
             total=sum(one.timing.total for one in results),
         ),
         passes=sum(one.passes for one in results),

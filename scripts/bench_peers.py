@@ -229,7 +229,7 @@ def outlines_transformers(installed: Installed, checkpoint: Path, schema: dict[s
         transformers.AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32),
         transformers.AutoTokenizer.from_pretrained(checkpoint),
     )
-    generator = outlines.Generator(model, outlines.json_schema(json.dumps(schema), whitespace_pattern=""))
+    generator = outlines.Generator(model, outlines.types.JsonSchema(json.dumps(schema), whitespace_pattern=""))
 
     def answer(text: str) -> str:
         prompt = installed.task.prompt(text)

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import gguf
 import numpy as np
 import pytest
 import torch
@@ -54,6 +55,17 @@ def test_there_and_back_keeps_every_weight(tiny: Path, tmp_path: Path) -> None:
     assert tokenize_with(AutoTokenizer.from_pretrained(tiny))(text, False) == tokenize_with(
         AutoTokenizer.from_pretrained(back)
     )(text, False)
+
+
+def test_a_student_in_bf16_is_exported_as_it_is(tiny: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "bf16"
+    shutil.copytree(tiny, checkpoint)
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
+    model.save_pretrained(checkpoint)
+    export_gguf(checkpoint, tmp_path / "model.gguf", "tiny")
+    written = {tensor.name: tensor.data for tensor in gguf.GGUFReader(tmp_path / "model.gguf").tensors}
+    expected = model.state_dict()["model.embed_tokens.weight"].float().numpy()
+    assert np.array_equal(written["token_embd.weight"].astype(np.float32), expected)
 
 
 def test_a_tokenizer_that_splits_differently_stops_the_build(tiny: Path, tmp_path: Path) -> None:

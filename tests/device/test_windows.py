@@ -77,6 +77,7 @@ def test_each_field_comes_from_where_it_stands(slots: int) -> None:
     assert isinstance(long, Result) and isinstance(long.record, Letter)
     assert long.record.sender == "Ann Lee" and long.record.tags == ["a", "b"]
     assert long.spans == {"sender": (5, 12)}
+    assert long.timing.prefill + long.timing.decode == pytest.approx(long.timing.total, abs=5)  # of all windows
     assert long.tokens > short.tokens and math.isfinite(long.log_probabilities["kind"])
 
 
