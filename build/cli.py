@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
-ENCODINGS = "Q4_0, IQ4_NL, Q4_K_M, Q5_0, Q5_1, Q6_K, Q8_0, F16"
+ENCODINGS = "Q4_0, IQ4_NL, Q4_K_M, Q5_0, Q5_1, Q6_K, Q8_0, F16, ONNX_INT4, ONNX_INT8"
 
 
 @click.group(cls=Commands)

@@ -1,0 +1,29 @@
+"""A model file goes to its runtime; a runtime that is not there is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from boardwright.device.engines.load import load_engine
+from boardwright.schemas.errors import BadBundle
+
+
+@pytest.mark.parametrize("missing", ["onnxruntime", "tokenizers"])
+def test_a_board_without_onnx_runtime_is_told_what_to_install(
+    missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    monkeypatch.delitem(sys.modules, "boardwright.device.engines.onnx", raising=False)
+    with pytest.raises(BadBundle, match="needs ONNX Runtime") as raised:
+        load_engine(tmp_path / "model.onnx", n_ctx=64)
+    assert raised.value.exit_code == 2
+    assert "boardwright[device,onnx]" in str(raised.value.next)
+
+
+def test_anything_else_is_for_llama_cpp(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF, or so it says")
+    with pytest.raises(BadBundle, match=r"llama\.cpp cannot load"):
+        load_engine(tmp_path / "model.gguf", n_ctx=64)
