@@ -125,20 +125,18 @@ def documents(task: str, part: str, seed: int, count: int) -> None:
         click.echo(example.line())
 
 
-@cli.command()
-@click.argument("name", required=False)
+@cli.group(cls=Commands, invoke_without_command=True)
 @json_option
 @debug_option
-def targets(name: str | None, as_json: bool) -> None:
-    """List the boards, or show the profile NAME."""
+@click.pass_context
+def targets(ctx: click.Context, as_json: bool) -> None:
+    """List the boards; show one; begin a profile of your own."""
+    if ctx.invoked_subcommand:
+        return
     import json
 
-    from boardwright.targets.profile import all_targets, load_target
+    from boardwright.targets.profile import all_targets
 
-    if name:
-        target = load_target(name)
-        click.echo(target.model_dump_json(indent=2))
-        return
     known = all_targets()
     if as_json:
         click.echo(json.dumps([target.model_dump(mode="json") for target in known]))
@@ -157,6 +155,37 @@ def targets(name: str | None, as_json: bool) -> None:
         for target in known
     ]
     click.echo(table(["target", "board", "soc", "RAM", "OS", "encodings, cheapest first"], rows))
+
+
+@targets.command("show")
+@click.argument("name")
+@json_option
+@debug_option
+def show_target(name: str, as_json: bool) -> None:
+    """Show the profile NAME (or a TOML file): what is known of the board, and from where."""
+    from boardwright.build.summary import target_text
+    from boardwright.targets.profile import load_target
+
+    target = load_target(name)
+    click.echo(target.model_dump_json(indent=2) if as_json else target_text(target))
+
+
+@targets.command("new")
+@click.argument("name")
+@click.option(
+    "--like", default="armv8", show_default=True, help="The board nearest to yours."
+)
+@click.option("--in", "folder", type=FOLDER, default=Path(), help="Where to put the file. [default: here]")
+@debug_option
+def new_target(name: str, like: str, folder: Path) -> None:
+    """Begin the profile NAME.toml of your own board as a copy of another."""
+    from boardwright.targets.profile import copy_profile
+
+    path = copy_profile(name, like, folder)
+    click.echo(
+        f"{path} is a copy of {like}: put your board's figures in, and where each comes from.\n"
+        f"  boardwright targets show {path}\n  boardwright build TASK --target {path}"
+    )
 
 
 @cli.command()

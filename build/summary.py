@@ -15,6 +15,7 @@ from boardwright.schemas.compare import Scores
 if TYPE_CHECKING:
     from boardwright.build.ladder import Rung
     from boardwright.build.pipeline import Built
+    from boardwright.targets.profile import Target
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -83,6 +84,26 @@ def build_json(built: Built) -> str:
             "held_out": str(built.held_out),
         }
     )
+
+
+def target_text(target: Target) -> str:
+    """A profile for people, every source below."""
+    cpu, budgets = target.cpu, target.budgets
+    costs = f"{budgets.latency_ms_p95:,} ms a document (p95), {budgets.rss_mb} MB memory, {budgets.bundle_mb} MB bundle"
+    rows = [
+        ("board", target.board),
+        ("soc", target.soc),
+        ("RAM", f"{target.ram_mb:,} MB" if target.ram_mb else "what the machine has"),
+        ("CPU", f"{cpu.cores or 'all'} cores" + (f", {cpu.qemu} in qemu" if cpu.qemu else "")),
+        ("", " ".join(cpu.features) or "whatever the machine's CPU can"),
+        *(("OS", f"{one.release}: Python {one.python}, glibc {one.glibc}") for one in target.os),
+        ("threads", f"{target.threads.prefill or 'all'} for prefill, {target.threads.decode or 'all'} for decoding"),
+        ("encodings", ", ".join(target.encodings)),
+        ("budgets", costs),
+        ("image", target.flash.layout),
+    ]
+    lines = [f"{name:<10}{text}" for name, text in rows]
+    return "\n".join([f"{target.name}\n", *lines, "\nsources", *(f"  {source}" for source in target.sources)])
 
 
 def _row(rung: Rung, chosen: bool) -> list[str]:

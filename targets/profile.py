@@ -6,6 +6,7 @@ Knows no board by name: each is a TOML file beside this one, or anywhere.
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,7 +20,8 @@ from boardwright.schemas.suggest import did_you_mean
 FOLDER = Path(__file__).parent
 # Figures of the machine itself: 0 where the profile does not fix them (see Target).
 Figure = Annotated[int, Field(ge=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
+NAME = r"[a-z0-9][a-z0-9.-]{0,62}"
+Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -128,6 +130,31 @@ def target_names() -> list[str]:
 def all_targets() -> list[Target]:
     """The shipped profiles, by name."""
     return [load_target(name) for name in target_names()]
+
+
+def copy_profile(name: str, like: str, folder: Path) -> Path:
+    """Write `folder/NAME.toml`, a profile like another's with its comments and sources; return the path.
+
+    Raises BadTarget for a name that no profile can have or that is taken, and for a place that is."""
+    load_target(like)  # refuses one that is not there, or not sound
+    source = FOLDER / f"{like}.toml" if like in target_names() else Path(like)
+    path = folder / f"{name}.toml"
+    if not re.fullmatch(NAME, name) or name in target_names():
+        raise BadTarget(
+            "This is no name for a profile of your own.",
+            value=name,
+            allowed="at most 63 of a-z, 0-9, dots and dashes, a letter or digit first; not a shipped one",
+        )
+    text = re.sub(r'(?m)^name = ".*"$', f'name = "{name}"', source.read_text(encoding="utf-8"), count=1)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise BadTarget("This file is there already.", where=path, next="choose another name or --in FOLDER") from None
+    except OSError as error:
+        raise BadTarget(f"Cannot write the profile: {error.strerror}.", where=path) from None
+    return path
 
 
 def _read(path: Path) -> Target:

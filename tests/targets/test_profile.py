@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from boardwright.schemas.encodings import Encoding, encoding
 from boardwright.schemas.errors import BadTarget
-from boardwright.targets.profile import FOLDER, Target, all_targets, load_target, target_names
+from boardwright.targets.profile import FOLDER, Target, all_targets, copy_profile, load_target, target_names
 
 
 def profile(tmp_path: Path, old: str = "", new: str = "", base: str = "rpi5-8gb") -> Path:
@@ -23,7 +23,10 @@ def profile(tmp_path: Path, old: str = "", new: str = "", base: str = "rpi5-8gb"
 
 
 def test_shipped_profiles_are_the_boards_we_support() -> None:
-    assert target_names() == ["host", "opi5-8gb", "rpi-zero2w", "rpi4-4gb", "rpi5-4gb", "rpi5-8gb"]
+    assert target_names() == sorted(
+        "armv8 host opi-zero3-1gb opi3b-2gb opi5-8gb opi5plus-4gb rpi-zero2w rpi3bplus rpi4-1gb rpi4-2gb rpi4-4gb "
+        "rpi4-8gb rpi5-16gb rpi5-2gb rpi5-4gb rpi5-8gb".split()
+    )
 
 
 @pytest.mark.parametrize("target", all_targets(), ids=lambda target: target.name)
@@ -45,7 +48,30 @@ def test_cheaper_encodings_are_tried_first(target: Target) -> None:
 
 def test_boards_without_dot_product_do_not_claim_it() -> None:
     claims = {target.name for target in all_targets() if "asimddp" in target.cpu.features}
-    assert claims == {"opi5-8gb", "rpi5-4gb", "rpi5-8gb"}
+    assert claims == {"opi3b-2gb", "opi5-8gb", "opi5plus-4gb", *(f"rpi5-{size}gb" for size in (2, 4, 8, 16))}
+
+
+def test_a_profile_of_ones_own_begins_as_a_copy(tmp_path: Path) -> None:
+    path = copy_profile("till-7", "rpi4-2gb", tmp_path / "boards")
+    made = load_target(path)
+    assert made.name == "till-7"
+    assert made == load_target("rpi4-2gb").model_copy(update={"name": "till-7"})
+    again = copy_profile("till-8", str(path), tmp_path)
+    assert load_target(again).name == "till-8"
+
+
+def test_a_copy_never_overwrites_and_its_name_is_checked(tmp_path: Path) -> None:
+    path = copy_profile("till-7", "armv8", tmp_path)
+    path.write_text("mine")
+    with pytest.raises(BadTarget, match="there already"):
+        copy_profile("till-7", "armv8", tmp_path)
+    assert path.read_text() == "mine"
+    for name in ("Till 7", "../x", "", "rpi4-2gb"):
+        with pytest.raises(BadTarget, match="no name"):
+            copy_profile(name, "armv8", tmp_path)
+    with pytest.raises(BadTarget, match="no such target"):
+        copy_profile("x", "rpi44", tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["till-7.toml"]
 
 
 def test_host_leaves_to_the_machine_what_the_machine_knows() -> None:
