@@ -172,9 +172,7 @@ def show_target(name: str, as_json: bool) -> None:
 
 @targets.command("new")
 @click.argument("name")
-@click.option(
-    "--like", default="armv8", show_default=True, help="The board nearest to yours."
-)
+@click.option("--like", default="armv8", show_default=True, help="The board nearest to yours.")
 @click.option("--in", "folder", type=FOLDER, default=Path(), help="Where to put the file. [default: here]")
 @debug_option
 def new_target(name: str, like: str, folder: Path) -> None:
