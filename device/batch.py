@@ -21,7 +21,7 @@ from boardwright.schemas.errors import KitError
 from boardwright.schemas.steps import step
 
 if TYPE_CHECKING:
-    from boardwright.device.harness import Harness
+    from boardwright.device.extract import ExtractMany
 
 SECONDS_BETWEEN_SYNCS = 5.0
 
@@ -41,7 +41,7 @@ def part_file(output: Path, work: str) -> Path:
 
 
 def batch(
-    harness: Harness, documents: Iterable[Document], slots: int, output: Path, work: str, total: int | None = None
+    many: ExtractMany, documents: Iterable[Document], output: Path, work: str, total: int | None = None
 ) -> Outcome:
     """Write a line for every document, as `extract --json` does; `output` is there when all are.
 
@@ -56,7 +56,7 @@ def batch(
                 running.note(f"going on after {count:,} documents")
             waiting = _skip(documents, done, part)
             synced = time.monotonic()
-            for document, outcome in extract(harness, waiting, slots):
+            for document, outcome in extract(many, waiting):
                 count += 1
                 failed += isinstance(outcome, KitError)
                 if isinstance(outcome, KitError):

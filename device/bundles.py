@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from boardwright.device.drafts import Model
     from boardwright.device.harness import Harness
     from boardwright.device.threads import Choice
+    from boardwright.device.workers import Workers
 
 TASK, TARGET, GOLDEN, SCORES, DRAFTS, SURE = (
     "task",
@@ -155,6 +156,22 @@ class Installed:
             harness.close()
             raise
         return harness
+
+    def workers(self, count: int | None = None) -> Workers:
+        """Load the model once for several records at a time, each on a core of its own, and certify the prompt.
+
+        count: of workers; as many as there are fast cores unless told. Raises BadBundle."""
+        from boardwright.device.workers import Workers
+
+        cores = big_cores()
+        pin(cores)
+        workers = Workers.load(self.task, self.model, count or len(cores), self.drafts(), self.calibration())
+        try:
+            self.certify(workers.harnesses[0])
+        except BaseException:
+            workers.close()
+            raise
+        return workers
 
     def certify(self, harness: Harness) -> None:
         """The prompt here is the prompt of training: token ids of every golden document agree. Raises BadBundle."""

@@ -86,7 +86,8 @@ def extract(
     with closing(installed.harness(slots, threads)) as harness, verb.output(output) as write:
         if (not files or documents.STDIN in files) and sys.stdin.isatty():
             _say("reading the document from the terminal; Ctrl-D ends it")
-        outcomes = verb.extract(harness, documents.read_documents(files, jsonl=jsonl), slots)
+        waiting = documents.read_documents(files, jsonl=jsonl)
+        outcomes = verb.extract(lambda texts: harness.extract_many(texts, slots=slots), waiting)
         failed = verb.write_records(outcomes, write, _say, as_json=as_json, beside=beside)
     ctx.exit(1 if failed else 0)
 
@@ -97,9 +98,8 @@ def extract(
 @jsonl_option
 @click.option("--output", type=FILE, required=True, metavar="FILE", help="JSON lines: one a document, in order.")
 @click.option(
-    "--slots", type=COUNT, default=1, show_default=True, metavar="N", help="Records in flight, which share passes."
+    "--workers", type=COUNT, metavar="N", help="Records at once, each on a core of its own. [default: all fast cores]"
 )
-@threads_option
 @click.pass_context
 def batch(
     ctx: click.Context,
@@ -108,8 +108,7 @@ def batch(
     files: tuple[str, ...],
     jsonl: bool,
     output: Path,
-    slots: int,
-    threads: int | None,
+    workers: int | None,
 ) -> None:
     """Fill a file with the records of many documents.
 
@@ -131,8 +130,8 @@ def batch(
     # Where each input is one document, how many there are is known.
     total = len(names) if names and not jsonl and not any(map(documents.is_jsonl, names)) else None
     waiting = documents.read_documents(names, jsonl=jsonl)
-    with closing(installed.harness(slots, threads)) as harness, use_reporter(reporter_for()):
-        done = verb.batch(harness, waiting, slots, output, installed.bundle.id, total)
+    with closing(installed.workers(workers)) as harnesses, use_reporter(reporter_for()):
+        done = verb.batch(harnesses.extract_many, waiting, output, installed.bundle.id, total)
     resumed = f", {done.resumed:,} of them by an earlier run" if done.resumed else ""
     failed = f", {done.failed:,} failed" if done.failed else ""
     _say(f"{output}: {done.documents:,} documents{resumed}{failed}")

@@ -1,6 +1,6 @@
 """Documents to records, written as lines for programs or laid out for people.
 
-Knows nothing of bundles or models: a harness comes in.
+Knows nothing of bundles or models: what makes records of texts comes in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 import textwrap
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import zip_longest
 from pathlib import Path
@@ -24,7 +24,10 @@ from boardwright.schemas.errors import MAX_SHOWN, BadDocument, KitError
 from boardwright.schemas.records import spell
 
 if TYPE_CHECKING:
-    from boardwright.device.harness import Harness, Result
+    from boardwright.device.harness import Result
+
+    # Of a harness, or of several.
+    ExtractMany = Callable[[Iterable[str | KitError]], Iterator[Result | KitError]]
 
 ABSENT = "–"
 
@@ -33,9 +36,7 @@ class Write(Protocol):
     def __call__(self, text: str, /) -> None: ...
 
 
-def extract(
-    harness: Harness, documents: Iterable[Document], slots: int
-) -> Iterator[tuple[Document, Result | KitError]]:
+def extract(many: ExtractMany, documents: Iterable[Document]) -> Iterator[tuple[Document, Result | KitError]]:
     """Each document with its record or its error, in order, as soon as it is there."""
     underway: deque[Document] = deque()
 
@@ -44,7 +45,7 @@ def extract(
             underway.append(document)
             yield document.text
 
-    for outcome in harness.extract_many(texts(), slots=slots):
+    for outcome in many(texts()):
         document = underway.popleft()
         yield document, _placed(outcome, document) if isinstance(outcome, KitError) else outcome
 

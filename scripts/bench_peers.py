@@ -27,6 +27,7 @@ from boardwright.device.bench import peak_rss_mb
 from boardwright.device.bundles import Installed, load_bundle
 from boardwright.device.engines.base import Feed, Logits
 from boardwright.device.harness import Harness, Result
+from boardwright.device.workers import Workers
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.examples import read_examples
 from boardwright.schemas.records import parse, spell
@@ -45,6 +46,8 @@ from boardwright.schemas.shape import (
 
 THREADS = len(os.sched_getaffinity(0))
 SLOTS = 8
+# Documents of a batch come again in every round, and from its cache of old prompts a server need not read them.
+FRESH = ("--cache-ram", "0")
 # What the decoder is to reach, at most, on 2 cores with a tuned invoice student in Q4_0.
 GOALS = {
     "passes a record": 16,
@@ -144,6 +147,13 @@ def own(installed: Installed, stack: ExitStack, *, drafts: bool = True, forced: 
     return harness
 
 
+def crew(installed: Installed, stack: ExitStack) -> Workers:
+    """As `boardwright-device batch` has it."""
+    workers = Workers.load(installed.task, installed.model, THREADS, installed.drafts())
+    stack.callback(workers.close)
+    return workers
+
+
 def own_ways(installed: Installed, stack: ExitStack) -> tuple[Harness, Harness]:
     """The same decoder without drafts, and plain: a pass for each token."""
     return own(installed, stack, drafts=False), own(installed, stack, drafts=False, forced=False)
@@ -156,8 +166,7 @@ def llama_server(binary: Path, model: Path, context: int, *more: str) -> Iterato
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(binary), "-m", str(model), "-c", str(context), "--port", str(port)]
-    # No second cache of old prompts in RAM: no prompt here comes twice, and its memory would be counted.
-    command += ["-t", str(THREADS), "-tb", str(THREADS), "--cache-ram", "0"]
+    command += ["-t", str(THREADS), "-tb", str(THREADS)]
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen([*command, *more], stdout=log, stderr=subprocess.STDOUT)
         try:
@@ -349,7 +358,7 @@ def main() -> None:
             )
             contenders["llama-server, json_schema, n-gram drafts"] = lambda text: ngram(ask(text))["content"]
             post8, _ = stack.enter_context(
-                llama_server(given.server, installed.model, context * SLOTS, "-np", str(SLOTS), "-cb")
+                llama_server(given.server, installed.model, context * SLOTS, "-np", str(SLOTS), "-cb", *FRESH)
             )
         if given.chat:
             contenders["llama-cpp-python, chat completion"] = chat_completion(installed, schema)
@@ -400,12 +409,11 @@ def main() -> None:
         for name, bundle in (("boardwright", given.bundle), *([(also_name, given.also)] if also else [])):
             rows[name] |= process_figures(bundle, texts[0], folder)
         ties = near_ties(ours, more, own_ways(installed, stack)) if more else None
-        batch: dict[str, list[float]] = {"boardwright": [], "llama-server": []}
+        crews = {"boardwright": crew(installed, stack), **({also_name: crew(second, stack)} if also else {})}
+        batch: dict[str, list[float]] = {"llama-server": []}
         for _ in range(given.rounds):
-            # As `boardwright-device batch` has it: one after the other, for passes are full of tokens anyway.
-            batch["boardwright"].append(per_minute(len(texts), lambda: list(ours.extract_many(texts))))
-            if also:
-                batch.setdefault(also_name, []).append(per_minute(len(texts), lambda: list(also.extract_many(texts))))
+            for name, one in crews.items():
+                batch.setdefault(name, []).append(per_minute(len(texts), lambda: list(one.extract_many(texts))))  # noqa: B023
             if post8:
                 with concurrent.futures.ThreadPoolExecutor(SLOTS) as pool:
                     asked = list(map(ask, texts))

@@ -40,23 +40,17 @@ class LlamaEngine:
         cells: int = 0,
         threads: int = 0,
         prefill_threads: int = 0,
+        twin_of: LlamaEngine | None = None,
     ) -> None:
         """n_ctx: positions of each sequence.  cells: of the cache for all of them, which may share some; 0 for no
         sharing.  threads: for decoding, 0 for all cores.  prefill_threads: the same for passes of many tokens, 0 for
-        the same as `threads`.  Raises BadBundle when llama.cpp can't read the file."""
-        llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
-        llama_cpp.llama_backend_init()
+        the same as `threads`.  twin_of: see `twin`.  Raises BadBundle when llama.cpp can't read the file."""
         cores = len(os.sched_getaffinity(0))
-        parameters = llama_cpp.llama_model_default_params()
-        # Weights are repacked into memory of their own for wide kernels; mapping the file as well would count twice.
-        parameters.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
-        self._model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
-        if not self._model:
-            raise BadBundle(
-                "llama.cpp cannot load this model file.",
-                where=path,
-                next="check that it is a complete GGUF of a llama model",
-            )
+        self._owns_model = twin_of is None
+        self._model: Any = _load(path) if twin_of is None else twin_of._model
+        self._settings: dict[str, Any] = {"n_ctx": n_ctx, "n_sequences": n_sequences, "cells": cells}
+        self._settings |= {"threads": threads, "prefill_threads": prefill_threads}
+        self._path = path
         context = llama_cpp.llama_context_default_params()
         context.n_ctx = cells or n_ctx * n_sequences
         context.n_seq_max = n_sequences
@@ -69,7 +63,8 @@ class LlamaEngine:
         context.no_perf = True
         self._context = llama_cpp.llama_init_from_model(self._model, context)
         if not self._context:
-            llama_cpp.llama_model_free(self._model)
+            if self._owns_model:
+                llama_cpp.llama_model_free(self._model)
             raise BadBundle(
                 "llama.cpp cannot make a context for this model.", where=path, value=n_ctx, next="lower n_ctx"
             )
@@ -188,8 +183,29 @@ class LlamaEngine:
         """From the next pass on: decode for passes of one token, prefill for longer ones."""
         llama_cpp.llama_set_n_threads(self._context, decode, prefill)
 
+    def twin(self) -> LlamaEngine:
+        """Another engine on the same weights, with a cache of its own, for another thread; close it before this one."""
+        return LlamaEngine(self._path, **self._settings, twin_of=self)
+
     def close(self) -> None:
         if self._context:
             llama_cpp.llama_free(self._context)
-            llama_cpp.llama_model_free(self._model)
+            if self._owns_model:
+                llama_cpp.llama_model_free(self._model)
             self._context = None
+
+
+def _load(path: Path) -> Any:
+    llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
+    llama_cpp.llama_backend_init()
+    parameters = llama_cpp.llama_model_default_params()
+    # Weights are repacked into memory of their own for wide kernels; mapping the file as well would count twice.
+    parameters.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE
+    model = llama_cpp.llama_model_load_from_file(os.fsencode(path), parameters)
+    if not model:
+        raise BadBundle(
+            "llama.cpp cannot load this model file.",
+            where=path,
+            next="check that it is a complete GGUF of a llama model",
+        )
+    return model

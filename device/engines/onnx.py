@@ -33,12 +33,15 @@ class OnnxEngine:
     # Of the 135M student at eight bits on two x86 cores: 6.5 ms and 0.29 ms a token. `threads` measures it anew.
     pass_cost = 22.0
 
-    def __init__(self, path: Path, *, n_ctx: int, n_sequences: int = 1, threads: int = 0) -> None:
-        """n_ctx: positions of each sequence.  threads: 0 for all cores.  Raises BadBundle when it can't be read."""
+    def __init__(
+        self, path: Path, *, n_ctx: int, n_sequences: int = 1, threads: int = 0, twin_of: OnnxEngine | None = None
+    ) -> None:
+        """n_ctx: positions of each sequence.  threads: 0 for all cores.  twin_of: see `twin`.  Raises BadBundle when it
+        can't be read."""
         self._path = path
         self.n_ctx = n_ctx
         self.n_sequences = n_sequences
-        self._session = _session(path, threads)
+        self._session: Any = _session(path, threads) if twin_of is None else twin_of._session
         inputs = {one.name: one.shape for one in self._session.get_inputs()}
         self._caches = [name for name in inputs if name.startswith("past_key_values.")]
         if not self._caches or "rows" not in inputs:
@@ -54,9 +57,13 @@ class OnnxEngine:
         # Pages that no token has reached cost nothing: the kernel gives them out as they are written.
         self._memory = np.zeros((n_sequences, len(self._caches), 1, heads, n_ctx, width), np.float32)
         self._bindings = [self._bind(sequence) for sequence in range(n_sequences)]
-        self._text = _tokenizer(path.with_name(TOKENIZER))
+        self._text: _Text = _Text(path.with_name(TOKENIZER)) if twin_of is None else twin_of._text
         # Not LLTokenizer's own reading of the file: that takes text which spells a special token for the token.
-        self.tokenizer = LLTokenizer(TokenizerWrapper(_Vocabulary(self._text, self.n_vocab)), n_vocab=self.n_vocab)
+        self.tokenizer: LLTokenizer = (
+            LLTokenizer(TokenizerWrapper(_Vocabulary(self._text, self.n_vocab)), n_vocab=self.n_vocab)
+            if twin_of is None
+            else twin_of.tokenizer
+        )
 
     def _bind(self, sequence: int) -> Any:
         """Keys and values of a sequence: the same memory in and out, so that a pass writes its own and copies none."""
@@ -97,7 +104,7 @@ class OnnxEngine:
         self._memory[target, ..., :until, :] = self._memory[source, ..., :until, :]
 
     def tokenize(self, text: str, special: bool) -> list[int]:
-        return _encode(self._text, text, special)
+        return self._text.encode(text, special)
 
     def detokenize(self, tokens: Sequence[int]) -> bytes:
         return self.tokenizer.decode_bytes(list(tokens))
@@ -106,6 +113,10 @@ class OnnxEngine:
         """From the next pass on. ONNX Runtime has one pool, so the larger number holds for both."""
         self._session = _session(self._path, max(decode, prefill))
         self._bindings = [self._bind(sequence) for sequence in range(self.n_sequences)]
+
+    def twin(self) -> OnnxEngine:
+        """Another engine on the same weights, with a cache of its own, for another thread."""
+        return OnnxEngine(self._path, n_ctx=self.n_ctx, n_sequences=self.n_sequences, twin_of=self)
 
     def close(self) -> None:
         del self._bindings, self._session
@@ -123,16 +134,20 @@ def _session(path: Path, threads: int) -> Any:
         raise BadBundle("ONNX Runtime cannot load this model file.", where=path, value=str(error)[:200]) from None
 
 
-def _tokenizer(path: Path) -> Tokenizer:
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as error:  # it raises no other type
-        raise BadBundle("The tokenizer beside the model cannot be read.", where=path, value=str(error)[:200]) from None
+class _Text:
+    """A tokenizer.json, read with and without an eye for special tokens; one object each, for threads share them."""
 
+    def __init__(self, path: Path) -> None:
+        try:
+            self.plain, self._special = Tokenizer.from_file(str(path)), Tokenizer.from_file(str(path))
+        except Exception as error:  # it raises no other type
+            raise BadBundle(
+                "The tokenizer beside the model cannot be read.", where=path, value=str(error)[:200]
+            ) from None
+        self.plain.encode_special_tokens = True
 
-def _encode(tokenizer: Tokenizer, text: str, special: bool) -> list[int]:
-    tokenizer.encode_special_tokens = not special
-    return list(tokenizer.encode(text, add_special_tokens=False).ids)
+    def encode(self, text: str, special: bool) -> list[int]:
+        return list((self._special if special else self.plain).encode(text, add_special_tokens=False).ids)
 
 
 class _Vocabulary:
@@ -141,8 +156,9 @@ class _Vocabulary:
     bos_token_id = None
     eos_token_id = 0  # grammars end by themselves
 
-    def __init__(self, tokenizer: Tokenizer, size: int) -> None:
-        self._tokenizer = tokenizer
+    def __init__(self, text: _Text, size: int) -> None:
+        self._text = text
+        tokenizer = text.plain
         self.special_token_ids = [id for id, token in tokenizer.get_added_tokens_decoder().items() if token.special]
         special = set(self.special_token_ids)
         self.tokens = [
@@ -151,7 +167,7 @@ class _Vocabulary:
         ]
 
     def __call__(self, text: str) -> list[int]:
-        return _encode(self._tokenizer, text, special=False)
+        return self._text.encode(text, special=False)
 
 
 def _bytes(token: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,7 @@ def documents(count: int, bad: int = -1) -> list[Document]:
 def run(given: list[Document], output: Path, slots: int = 3) -> Outcome:
     task = Task("note", Note, "Read.", limits=Limits(context=128))
     harness = Harness(task, ByteEngine(128, slots + 1), LLTokenizer("byte"))
-    return batch(harness, given, slots, output, WORK)
+    return batch(partial(harness.extract_many, slots=slots), given, output, WORK)
 
 
 def lines(file: Path) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from boardwright.device.bundles import Installed
 from boardwright.device.cli import main
 from boardwright.device.engines.llama import LlamaEngine
 from boardwright.device.harness import Harness
+from boardwright.device.workers import Workers
 from boardwright.schemas import reporters
 from tests.conftest import GOLDEN_TEXT, ByteEngine, golden_line, make_bundle
 
@@ -39,7 +40,11 @@ def bundle(tmp_path: Path, own_folders: Path, monkeypatch: pytest.MonkeyPatch) -
         installed.certify(made)
         return made
 
+    def workers(installed: Installed, count: int | None = None) -> Workers:
+        return Workers([harness(installed) for _ in range(count or 2)])
+
     monkeypatch.setattr(Installed, "harness", harness)
+    monkeypatch.setattr(Installed, "workers", workers)
     return make_bundle(tmp_path, b"no weights")
 
 
@@ -182,7 +187,7 @@ class TestBatch:
         (inbox / "a.txt").write_text("Ada: help!")
         (inbox / "c.txt").write_text(" ")
         output = tmp_path / "out.jsonl"
-        result = run("batch", inbox, "--output", output, "--slots", 2)
+        result = run("batch", inbox, "--output", output, "--workers", 2)
         assert result.exit_code == 1, result.stderr
         assert f"{output}: 3 documents, 1 failed" in result.stderr
         told = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
