@@ -150,11 +150,7 @@ class Installed:
             calibration=self.calibration(),
             pass_cost=measured.pass_cost if measured else None,
         )
-        try:
-            self.certify(harness)
-        except BaseException:
-            harness.close()
-            raise
+        self._certify_or_close(harness, harness)
         return harness
 
     def workers(self, count: int | None = None) -> Workers:
@@ -166,12 +162,15 @@ class Installed:
         cores = big_cores()
         pin(cores)
         workers = Workers.load(self.task, self.model, count or len(cores), self.drafts(), self.calibration())
-        try:
-            self.certify(workers.harnesses[0])
-        except BaseException:
-            workers.close()
-            raise
+        self._certify_or_close(workers.harnesses[0], workers)
         return workers
+
+    def _certify_or_close(self, harness: Harness, owner: Harness | Workers) -> None:
+        try:
+            self.certify(harness)
+        except BaseException:
+            owner.close()
+            raise
 
     def certify(self, harness: Harness) -> None:
         """The prompt here is the prompt of training: token ids of every golden document agree. Raises BadBundle."""

@@ -41,7 +41,7 @@ class Encoding(StrEnum):
     @property
     def suffix(self) -> str:
         """Of its file."""
-        return ".onnx" if self.value.startswith("ONNX") else ".gguf"
+        return ".onnx" if self.runtime == "onnxruntime" else ".gguf"
 
     def files(self, model: Path) -> list[Path]:
         """The model file and what it needs beside it."""
