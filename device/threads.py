@@ -76,15 +76,14 @@ def choose(measured: Sequence[Measured]) -> Choice:
     """The fastest of each kind; of two within 3 %, the one with fewer threads, which leaves a core to others."""
     decode = _fewest(measured, lambda one: one.one_ms)
     prefill = _fewest(measured, lambda one: one.many_ms)
-    one_ms = next(one.one_ms for one in measured if one.threads == decode)
-    many_ms = next(one.many_ms for one in measured if one.threads == prefill)
-    a_token = max((many_ms - one_ms) / (MANY - 1), 1e-6)
-    return Choice(decode, prefill, round(min(max(one_ms / a_token - 1, 0.0), float(MANY)), 1))
+    a_token = max((prefill.many_ms - decode.one_ms) / (MANY - 1), 1e-6)
+    pass_cost = min(max(decode.one_ms / a_token - 1, 0.0), float(MANY))
+    return Choice(decode.threads, prefill.threads, round(pass_cost, 1))
 
 
-def _fewest(measured: Sequence[Measured], cost: Callable[[Measured], float]) -> int:
+def _fewest(measured: Sequence[Measured], cost: Callable[[Measured], float]) -> Measured:
     best = min(map(cost, measured))
-    return next(one.threads for one in sorted(measured, key=lambda one: one.threads) if cost(one) <= 1.03 * best)
+    return next(one for one in sorted(measured, key=lambda one: one.threads) if cost(one) <= 1.03 * best)
 
 
 def remember(cache: Path, model_id: str, cores: int, choice: Choice) -> None:
