@@ -265,16 +265,34 @@ def info(bundle: Path, key: Path | None, as_json: bool) -> None:
 @main.command()
 @bundle_options
 @click.option("--golden", is_flag=True, help="Run the golden documents too, and compare the records.")
+@click.option(
+    "--document", "chosen", multiple=True, metavar="ID", help="With --golden: only this one; may be repeated."
+)
 @threads_option
+@click.option("--json", "as_json", is_flag=True, help="Write JSON lines: one a check, with records and token ids.")
 @click.pass_context
-def verify(ctx: click.Context, bundle: Path, key: Path | None, golden: bool, threads: int | None) -> None:
+def verify(
+    ctx: click.Context,
+    bundle: Path,
+    key: Path | None,
+    golden: bool,
+    chosen: tuple[str, ...],
+    threads: int | None,
+    as_json: bool,
+) -> None:
     """Check signature, hashes and prompt of a bundle, line by line."""
+    import json
+    from dataclasses import asdict
+
     from boardwright.device import verify as verb
 
     failed = 0
-    for check in verb.verify(bundle, key, golden=golden, threads=threads):
+    for check in verb.verify(bundle, key, golden=golden, threads=threads, documents=chosen):
         failed += not check.ok
-        click.echo(f"{'ok' if check.ok else 'failed':<8}{check.name + ':':<11}{check.text}")
+        if as_json:
+            click.echo(json.dumps(asdict(check), ensure_ascii=False))
+        elif not (check.ok and check.detail):
+            click.echo(f"{'ok' if check.ok else 'failed':<8}{check.name + ':':<11}{check.text}")
     ctx.exit(1 if failed else 0)
 
 

@@ -46,7 +46,7 @@ class Result:
 
     log_probabilities: the student's, of each field's value, in nats.  confidence: the share of such values that were
     right on the held-out part, and escalate: the fields for a person to look at, where there is a calibration.
-    tokens: of the output.  drafted, accepted: tokens fed on a guess, and those of them that stayed.
+    tokens: of the output, ids: which ones.  drafted, accepted: tokens fed on a guess, and those of them that stayed.
     """
 
     record: BaseModel
@@ -60,6 +60,7 @@ class Result:
     log_probabilities: dict[str, float] = field(default_factory=dict)
     confidence: dict[str, float] = field(default_factory=dict)
     escalate: list[str] = field(default_factory=list)
+    ids: tuple[int, ...] = ()
 
 
 class Harness:
@@ -301,6 +302,7 @@ class Harness:
             log_probabilities=sure,
             confidence=confidence,
             escalate=self.doubtful(confidence),
+            ids=tuple(tokens),
         )
 
     def doubtful(self, confidence: Mapping[str, float]) -> list[str]:

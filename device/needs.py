@@ -43,12 +43,15 @@ class Needs:
         try:
             told = json.loads(text)
             needs = cls(
-                **{
-                    **{name: str(told[name]) for name in ("target", "board", "arch", "release", "python", "glibc")},
-                    "features": tuple(map(str, told["features"])),
-                    "ram_mb": {str(name): int(value) for name, value in told["ram_mb"].items()},
-                    "disk_mb": int(told["disk_mb"]),
-                }
+                target=str(told["target"]),
+                board=str(told["board"]),
+                arch=str(told["arch"]),
+                release=str(told["release"]),
+                python=str(told["python"]),
+                glibc=str(told["glibc"]),
+                features=tuple(map(str, told["features"])),
+                ram_mb={str(name): int(value) for name, value in told["ram_mb"].items()},
+                disk_mb=int(told["disk_mb"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{NEEDS} does not say what it should: {type(error).__name__}: {error}") from None

@@ -5,28 +5,34 @@ Knows nothing of how records are decoded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boardwright.device.bundles import load_bundle
+from boardwright.device.bundles import Golden, Installed, load_bundle
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.records import spell
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at. A damaged bundle raises instead: then there is nothing more to look at."""
+    """One thing that was looked at. A damaged bundle raises instead: then there is nothing more to look at.
+
+    detail: what was seen, for machines."""
 
     name: str
     ok: bool
     text: str
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
-def verify(path: Path, key: Path | None, *, golden: bool, threads: int | None) -> Iterator[Check]:
-    """Check a bundle, one line after the other. golden: run the golden documents too. Raises BadBundle, KitError."""
+def verify(
+    path: Path, key: Path | None, *, golden: bool, threads: int | None, documents: Collection[str] = ()
+) -> Iterator[Check]:
+    """Check a bundle, one line after the other. golden: run the golden documents too, a check each, or only `documents`
+    by their ids. Raises BadBundle, KitError."""
     installed = load_bundle(path, key)
     manifest = installed.bundle.manifest
     yield Check(
@@ -34,22 +40,32 @@ def verify(path: Path, key: Path | None, *, golden: bool, threads: int | None) -
     )
     size = sum(entry.size for entry in manifest.files)
     yield Check("hashes", True, f"{len(manifest.files)} files, {size / 1e6:.1f} MB")
-    count = len(installed.goldens)
+    chosen = _chosen(installed, documents)
     with closing(installed.harness(threads=threads)) as harness:
-        yield Check("prompt", True, f"the same token ids for {_documents(count)}")
+        kernels = harness.engine.kernels
+        yield Check("prompt", True, f"the same token ids for {_documents(len(installed.goldens))}")
         if not golden:
             return
         differing = 0
-        outcomes = harness.extract_many([one.text for one in installed.goldens])
-        for expected, outcome in zip(installed.goldens, outcomes, strict=True):
+        for expected, outcome in zip(chosen, harness.extract_many([one.text for one in chosen]), strict=True):
+            detail: dict[str, Any] = {"document": expected.id, "kernels": kernels}
             if isinstance(outcome, KitError):
-                differing += 1
-                yield Check("golden", False, f"{expected.id}: {outcome.what}")
-            elif odd := differences(expected.record, outcome.record.model_dump(mode="json")):
-                differing += 1
-                yield Check("golden", False, f"{expected.id}: {'; '.join(odd)}")
+                odd = [outcome.what]
+            else:
+                record = outcome.record.model_dump(mode="json")
+                odd = differences(expected.record, record)
+                detail |= {"record": record, "ids": list(outcome.ids)}
+            differing += bool(odd)
+            yield Check("golden", not odd, f"{expected.id}: {'; '.join(odd) or 'the same record'}", detail)
         if not differing:
-            yield Check("golden", True, f"the same records for {_documents(count)}")
+            yield Check("golden", True, f"the same records for {_documents(len(chosen))}")
+
+
+def _chosen(installed: Installed, documents: Collection[str]) -> list[Golden]:
+    known = {golden.id: golden for golden in installed.goldens}
+    if unknown := [name for name in documents if name not in known]:
+        raise KitError("There is no such golden document.", value=unknown[0], allowed=", ".join(known))
+    return [known[name] for name in documents] if documents else list(installed.goldens)
 
 
 def differences(expected: dict[str, Any], found: dict[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ class ByteEngine:
     """Token ids are bytes, every token is as likely as another. Keeps what each sequence's cache would hold."""
 
     pass_cost = 7.0
+    kernels = "none"
 
     def __init__(self, n_ctx: int, n_sequences: int = 3) -> None:
         self.n_vocab = LLTokenizer("byte").vocab_size

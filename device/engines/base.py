@@ -43,6 +43,8 @@ class Engine(Protocol):
     n_sequences: int
     # What a pass costs beside its tokens, in tokens, of which drafting is a bargain: 4.3 ms against 0.62 a token, say.
     pass_cost: float
+    # Which kernels compute: rounding, and so a near-tie, may differ from one variant to another.
+    kernels: str
 
     def forward(self, feeds: Sequence[Feed]) -> list[Logits]:
         """One forward pass over all feeds. Returns float32 of shape (len(want), n_vocab) per feed, in order.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,21 @@ from boardwright.schemas.errors import BadBundle
 N_UBATCH = 128
 
 _quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
+# What llama.cpp says of the kernels that it runs -> our name of the variant, the best first.
+_KERNELS = {
+    "MATMUL_INT8": "i8mm",
+    "DOTPROD": "dotprod",
+    "NEON": "armv8.0",
+    "AVX512_VNNI": "avx512-vnni",
+    "AVX2": "avx2",
+}
+
+
+def kernels() -> str:
+    """The kernel variant in use. Rounding differs between them: the same records, not always the same tokens."""
+    _start()
+    told = llama_cpp.llama_print_system_info().decode("ascii", "replace")
+    return next((name for word, name in _KERNELS.items() if f"{word} = 1" in told), "plain")
 
 
 class LlamaEngine:
@@ -48,6 +64,7 @@ class LlamaEngine:
         cores = len(os.sched_getaffinity(0))
         self._owns_model = twin_of is None
         self._model: Any = _load(path) if twin_of is None else twin_of._model
+        self.kernels = kernels()
         self._settings: dict[str, Any] = {"n_ctx": n_ctx, "n_sequences": n_sequences, "cells": cells}
         self._settings |= {"threads": threads, "prefill_threads": prefill_threads}
         self._path = path
@@ -195,9 +212,19 @@ class LlamaEngine:
             self._context = None
 
 
-def _load(path: Path) -> Any:
+@cache
+def _start() -> None:
+    """Once a process, before the first model. A wheel for boards has its kernels in libraries of their own, of which
+    this loads the best that the CPU can run; from Python llama.cpp does not find them by itself."""
     llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
+    libraries = Path(llama_cpp.__file__).parent / "lib"
+    if list(libraries.glob("libggml-cpu-*.so")):
+        llama_cpp.llama_cpp._lib.ggml_backend_load_all_from_path(os.fsencode(libraries))
     llama_cpp.llama_backend_init()
+
+
+def _load(path: Path) -> Any:
+    _start()
     parameters = llama_cpp.llama_model_default_params()
     # Weights are repacked into memory of their own for wide kernels; mapping the file as well would count twice.
     parameters.load_mode = llama_cpp.LLAMA_LOAD_MODE_NONE

@@ -32,6 +32,7 @@ class OnnxEngine:
 
     # Of the 135M student at eight bits on two x86 cores: 6.5 ms and 0.29 ms a token. `threads` measures it anew.
     pass_cost = 22.0
+    kernels = "onnxruntime"  # it picks by the CPU too, and does not tell
 
     def __init__(
         self, path: Path, *, n_ctx: int, n_sequences: int = 1, threads: int = 0, twin_of: OnnxEngine | None = None

@@ -74,6 +74,7 @@ class FakeEngine:
     """Keeps the cache of each sequence as a list, and refuses what llama.cpp would silently get wrong."""
 
     pass_cost = 7.0
+    kernels = "none"
 
     def __init__(self, student: Student, *, n_ctx: int = 4096, n_sequences: int = 2) -> None:
         self.n_vocab = BYTES.vocab_size

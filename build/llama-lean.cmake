@@ -1,0 +1,16 @@
+# Toolchain file for building llama-cpp-python with only what a constrained harness needs: the shared libraries of llama
+# and ggml, each once, where ctypes looks for them. It sets no compiler and no system name, so a native build stays native.
+#
+# llama-cpp-python forces LLAMA_BUILD_COMMON on in the cache; a normal variable of the same name, set here, wins over it
+# (CMake policy CMP0126), and saves two thirds of the compile time.
+set(LLAMA_BUILD_COMMON OFF)
+set(LLAVA_BUILD OFF CACHE BOOL "")
+set(LLAMA_OPENSSL OFF CACHE BOOL "")
+set(GGML_OPENMP OFF CACHE BOOL "") # threads of its own: no libgomp to carry
+
+# Versioned names would put three copies of each library into the wheel, and a second backend registry into the process.
+set(CMAKE_PLATFORM_NO_VERSIONED_SONAME ON CACHE BOOL "")
+foreach(kind LIB BIN)
+    set(CMAKE_INSTALL_${kind}DIR llama_cpp/lib CACHE STRING "")
+endforeach()
+set(CMAKE_INSTALL_INCLUDEDIR llama_cpp/include CACHE STRING "")
