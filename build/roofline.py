@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boardwright.schemas.encodings import Encoding
+from boardwright.schemas.errors import KitError
 from boardwright.targets.profile import Roofline, Target
 
 # The rate of an encoding's kernel beside Q4_0's where weights are repacked: passes of 128 tokens on x86-64, taken over
@@ -91,13 +92,19 @@ def student_shape(encoding: Encoding) -> ModelShape:
 def model_shape(model: Path, encoding: Encoding, size: int) -> ModelShape:
     """The shape of a model file. size: bytes of it with its weights.
 
-    A GGUF tells; of a file for ONNX Runtime the weights are counted by its bytes, and all are taken for its body."""
+    A GGUF tells; of a file for ONNX Runtime the weights are counted by its bytes, and all are taken for its body.
+    Raises KitError for a file that is no such model."""
     if encoding.suffix != ".gguf":
         return ModelShape(int(size * 8 / encoding.bits_per_weight), 0, size)
     from gguf import GGUFReader
 
-    tensors = {one.name: one for one in GGUFReader(model).tensors}
-    head = tensors.get("output.weight", tensors["token_embd.weight"])
+    try:
+        tensors = {one.name: one for one in GGUFReader(model).tensors}
+        head = tensors["output.weight" if "output.weight" in tensors else "token_embd.weight"]
+    except (ValueError, IndexError, KeyError, OSError) as error:
+        raise KitError(
+            f"This model can't be read: {error}.", where=model, allowed="a GGUF of a language model"
+        ) from None
     layers = [one for name, one in tensors.items() if name.startswith("blk.")]
     matrices = sum(int(one.n_elements) for one in layers if len(one.shape) > 1)
     return ModelShape(matrices, int(head.n_elements), sum(int(one.n_bytes) for one in [*layers, head]))

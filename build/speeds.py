@@ -53,7 +53,7 @@ def best_known(
 
     filed: what targets.measured.measured() knows, newest first."""
     for one in filed:
-        if one.target == target.name and one.encoding == encoding and _same_model(one, shape):
+        if one.target == target.name and one.encoding == encoding and same_model(one, shape):
             return measured_speed(one)
     return predicted_speed(target, encoding, shape, work)
 
@@ -118,5 +118,6 @@ def over_budget(speed: Speed, target: Target) -> str | None:
     )
 
 
-def _same_model(one: Measured, shape: ModelShape) -> bool:
+def same_model(one: Measured, shape: ModelShape) -> bool:
+    """Whether what was measured is near enough in size to tell the speed of this model."""
     return abs(one.bench.bundle.model_bytes - shape.size) <= SAME_SIZE * shape.size

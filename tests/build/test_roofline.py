@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from boardwright.build.roofline import TYPICAL, ModelShape, Work, model_shape, predict, student_shape
 from boardwright.schemas.encodings import Encoding
+from boardwright.schemas.errors import KitError
 from boardwright.targets.profile import Target, all_targets, load_target
+
+from .models import BODY, HEAD, NORM, tiny_gguf
 
 BOARDS = [target for target in all_targets() if target.arch != "any"]
 
@@ -128,16 +129,15 @@ def test_efficiencies_are_chosen_for_a_kind_of_board_and_not_for_each() -> None:
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_model_file_tells_its_shape(tmp_path: Path, tied: bool) -> None:
     """Embeddings of an untied model are looked up, not multiplied: they count for nothing."""
-    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
-    tensors = {"token_embd.weight": (40, 64), "blk.0.attn_q.weight": (64, 64), "blk.0.attn_norm.weight": (64,)}
-    for name, size in (tensors if tied else tensors | {"output.weight": (40, 64)}).items():
-        writer.add_tensor(name, np.zeros(size, np.float16))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    told = model_shape(tmp_path / "m.gguf", Encoding.F16, 0)
-    assert told == ModelShape(64 * 64, 40 * 64, 2 * (64 * 64 + 64 + 40 * 64))
+    told = model_shape(tiny_gguf(tmp_path / "m.gguf", tied=tied), Encoding.F16, 0)
+    assert told == ModelShape(BODY, HEAD, 2 * (BODY + NORM + HEAD))
+
+
+@pytest.mark.parametrize("data", [b"", b"no weights", b"GGUF", b"GGUF" + bytes(60)])
+def test_what_is_no_model_is_refused(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "m.gguf").write_bytes(data)
+    with pytest.raises(KitError, match="can't be read"):
+        model_shape(tmp_path / "m.gguf", Encoding.Q4_0, len(data))
 
 
 def test_of_a_file_for_onnx_runtime_every_byte_counts(tmp_path: Path) -> None:
