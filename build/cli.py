@@ -268,6 +268,19 @@ def evaluate(bundle: Path, examples: Path, key: Path | None, records: Path | Non
     click.echo(scores_text(result.scores))
 
 
+@cli.command()
+@click.argument("bundle", type=FILE)
+@click.option("-o", "--output", type=FILE, default=Path("report.html"), show_default=True, help="The page to write.")
+@click.option("--key", type=FILE, help="Public key to trust beside this machine's own.")
+@debug_option
+def report(bundle: Path, output: Path, key: Path | None) -> None:
+    """Write all that is known of BUNDLE as one HTML page that needs nothing else."""
+    from boardwright.build.report import write_report
+
+    write_report(bundle, output, key)
+    click.echo(f"{output}: open it in any browser")
+
+
 def _gates(gates: Gates, given: tuple[str, ...]) -> Gates:
     from dataclasses import asdict, replace
 
