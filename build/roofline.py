@@ -58,7 +58,7 @@ class Work:
     """A typical record, in tokens (means, so fractions too).
 
     prompt: beyond the cached prefix.  output: of the record.  drafted, accepted: guesses, and those that were right.
-    passes: forward passes.  spread: p95 of the latency over its p50.
+    passes: forward passes.
     """
 
     prompt: float
@@ -66,7 +66,6 @@ class Work:
     drafted: float
     accepted: float
     passes: float
-    spread: float = 1.0
 
 
 # An invoice as docs/LOG.md has it: guesses make 3.3 passes of 64 (docs/adr/004).

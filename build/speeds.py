@@ -25,7 +25,7 @@ class Speed:
     """Of one encoding on one target. how: never to be mixed with another in one column.
 
     prefill: tokens a second.  decode: tokens a second; predicted ones are a token a pass, measured ones those of whole
-    records, with what is forced and guessed.  record_ms, record_ms_p95: a typical record and a slow one.
+    records, with what is forced and guessed.  record_ms: a typical record.  record_ms_p95: a slow one, where measured.
     source: in words, for people.
     """
 
@@ -34,7 +34,7 @@ class Speed:
     prefill_tokens_per_s: float
     decode_tokens_per_s: float
     record_ms: float
-    record_ms_p95: float
+    record_ms_p95: float | None
     source: str
 
     @property
@@ -74,7 +74,7 @@ def predicted_speed(target: Target, encoding: Encoding, shape: ModelShape, work:
         known.prefill_tokens_per_s,
         known.decode_tokens_per_s,
         known.record_ms,
-        known.record_ms * work.spread,
+        None,
         f"roofline of {target.name}",
     )
 
@@ -96,24 +96,26 @@ def work_of(figures: dict[str, Any]) -> Work:
     """The typical record of a task: how many tokens and passes it takes is the same on every machine.
 
     figures: those of `bench --json`."""
-    latency = figures["latency_ms"]
     return Work(
         prompt=figures["prompt_tokens_per_record"] - figures["prefix_tokens"],
         output=figures["tokens_per_record"],
         drafted=figures["drafted_per_record"],
         accepted=figures["accepted_per_record"],
         passes=figures["passes_per_record"],
-        spread=latency["p95"] / latency["p50"],
     )
 
 
 def over_budget(speed: Speed, target: Target) -> str | None:
-    """A warning where a slow record takes longer than the target allows: a prediction is no reason to refuse."""
+    """A warning where a slow record takes longer than the target allows, or a typical one where nothing was measured.
+
+    A prediction is no reason to refuse."""
     budget = target.budgets.latency_ms_p95
-    if speed.record_ms_p95 <= budget:
+    slow = speed.record_ms_p95
+    latency, which = (speed.record_ms, "typical") if slow is None else (slow, "slow")
+    if latency <= budget:
         return None
     return (
-        f"Warning: {speed.how} latency, {speed.record_ms_p95:,.0f} ms, is over budgets.latency_ms_p95 of "
+        f"Warning: the {speed.how} latency of a {which} record, {latency:,.0f} ms, is over budgets.latency_ms_p95 of "
         f"{target.name}, {budget:,} ms"
     )
 

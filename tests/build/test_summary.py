@@ -55,7 +55,7 @@ def test_a_measurement_of_the_board_takes_the_predictions_place(built: Built) ->
 def test_a_prediction_over_the_budget_is_a_warning(built: Built) -> None:
     assert "Warning" not in build_text(built)
     tight = RPI5.model_copy(update={"budgets": RPI5.budgets.model_copy(update={"latency_ms_p95": 100})})
-    assert "budgets.latency_ms_p95" in line_of(build_text(replace(built, target=tight)), "Warning: predicted")
+    assert "budgets.latency_ms_p95" in line_of(build_text(replace(built, target=tight)), "Warning: the predicted")
 
 
 def test_for_this_machine_nothing_is_predicted(built: Built) -> None:

@@ -63,4 +63,4 @@ def test_a_board_too_slow_for_its_budget_is_warned_of(tmp_path: Path) -> None:
     CliRunner().invoke(cli, ["targets", "new", "hasty", "--like", "rpi-zero2w", "--in", str(tmp_path)])
     path = tmp_path / "hasty.toml"
     path.write_text(path.read_text().replace("latency_ms_p95 = 30000", "latency_ms_p95 = 300"))
-    assert "Warning: predicted latency" in CliRunner().invoke(cli, ["targets", "show", str(path)]).output
+    assert "Warning: the predicted latency" in CliRunner().invoke(cli, ["targets", "show", str(path)]).output
