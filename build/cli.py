@@ -163,11 +163,32 @@ def targets(ctx: click.Context, as_json: bool) -> None:
 @debug_option
 def show_target(name: str, as_json: bool) -> None:
     """Show the profile NAME (or a TOML file): what is known of the board, and from where."""
+    from boardwright.build.speeds import target_speeds
     from boardwright.build.summary import target_text
+    from boardwright.targets.measured import measured
     from boardwright.targets.profile import load_target
 
     target = load_target(name)
-    click.echo(target.model_dump_json(indent=2) if as_json else target_text(target))
+    if as_json:
+        click.echo(target.model_dump_json(indent=2))
+    else:
+        click.echo(target_text(target, target_speeds(target, measured(target.name))))
+
+
+@targets.command("add-measured")
+@click.argument("bench", type=FILE)
+@click.option("--target", "name", help="The target that the board is. [default: the bundle's]")
+@click.option("--in", "folder", type=FOLDER, help="Folder to file it in. [default: $BOARDWRIGHT_MEASURED, or yours]")
+@debug_option
+def add_measured(bench: Path, name: str | None, folder: Path | None) -> None:
+    """File BENCH, the output of `boardwright-device bench --json` on a board: it replaces the prediction."""
+    from boardwright.build.speeds import measured_speed
+    from boardwright.targets import measured
+    from boardwright.targets.profile import load_target
+
+    path, kept = measured.add_measured(bench, load_target(name) if name else None, folder)
+    speed = measured_speed(kept)
+    click.echo(f"{path}\n{kept.target}, {kept.encoding}, measured: {speed.source}\n{speed.text}")
 
 
 @targets.command("new")
@@ -245,6 +266,19 @@ def evaluate(bundle: Path, examples: Path, key: Path | None, records: Path | Non
     from boardwright.build.summary import scores_text
 
     click.echo(scores_text(result.scores))
+
+
+@cli.command()
+@click.argument("bundle", type=FILE)
+@click.option("-o", "--output", type=FILE, default=Path("report.html"), show_default=True, help="The page to write.")
+@click.option("--key", type=FILE, help="Public key to trust beside this machine's own.")
+@debug_option
+def report(bundle: Path, output: Path, key: Path | None) -> None:
+    """Write all that is known of BUNDLE as one HTML page that needs nothing else."""
+    from boardwright.build.report import write_report
+
+    write_report(bundle, output, key)
+    click.echo(f"{output}: open it in any browser")
 
 
 def _gates(gates: Gates, given: tuple[str, ...]) -> Gates:

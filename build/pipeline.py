@@ -16,7 +16,9 @@ from typing import Any
 
 from boardwright.build.ids import file_id, folder_id
 from boardwright.build.ladder import Rung, choose
+from boardwright.build.roofline import model_shape
 from boardwright.build.scores import read_evaluation
+from boardwright.build.speeds import Speed, best_known, work_of
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
 from boardwright.device.bundles import DRAFTS
@@ -26,6 +28,7 @@ from boardwright.schemas.examples import read_examples, read_lines
 from boardwright.schemas.records import spell
 from boardwright.schemas.steps import current_step, step
 from boardwright.schemas.task import Gates, Task, Training
+from boardwright.targets.measured import Measured, measured
 from boardwright.targets.profile import Target
 
 # Raise a stage's number when the same inputs would give another output.
@@ -40,7 +43,7 @@ VERSIONS = {
     "onnx": 1,
     "evaluate": 3,
     "golden": 4,
-    "measure": 3,
+    "measure": 4,
 }
 STAGES = tuple(VERSIONS)
 CALIBRATION_DOCUMENTS = 64
@@ -74,14 +77,17 @@ class Request:
 class Built:
     """A finished build. ladder: every artifact evaluated, cheapest first, the merged checkpoint (F16) last.
 
-    measured: what `boardwright-device bench --json` says of the bundle.  tuned, data: the stages' own reports.
+    measured: what `boardwright-device bench --json` says of the bundle, on this machine.  speed: the best that is known
+    of the board's, None where the target is this machine.  tuned, data: the stages' own reports.
     """
 
+    target: Target
     bundle: Path
     chosen: Rung
     why: str
     ladder: list[Rung]
     measured: dict[str, Any]
+    speed: Speed | None
     tuned: dict[str, Any]
     data: dict[str, Any]
     held_out: Path
@@ -89,6 +95,7 @@ class Built:
 
 def build(request: Request, store: Store) -> Built:
     """Run the road from documents to a signed bundle. Raises KitError; GateFailed when no artifact is good enough."""
+    filed = measured(request.target.name)
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
     drafts = _drafts(request, store, prepared)
     student = resolve_student(request.student, store)
@@ -115,12 +122,15 @@ def build(request: Request, store: Store) -> Built:
     ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
     with step("Pack and sign the bundle"):
         bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts)
+    here = _measure(request, store, bundle, prepared)
     return Built(
+        target=target,
         bundle=bundle,
         chosen=chosen,
         why=why,
         ladder=rungs,
-        measured=_measure(request, store, bundle, prepared),
+        measured=here,
+        speed=None if runs_here else _speed(target, chosen, here, filed),
         tuned=_read(tuned.path / "tuned.json"),
         data=_read(prepared.path / "data_report.json"),
         held_out=prepared.path / "valid.jsonl",
@@ -409,6 +419,12 @@ def _measure(request: Request, store: Store, bundle: Path, prepared: Artifact) -
     )
     figures: dict[str, Any] = json.loads((made.path / "measured.json").read_text(encoding="utf-8"))
     return figures
+
+
+def _speed(target: Target, chosen: Rung, here: Mapping[str, Any], filed: Sequence[Measured]) -> Speed | None:
+    """The board's speed, as far as it is known: of this machine's figures, only counts of tokens and passes go in."""
+    shape = model_shape(chosen.model, chosen.encoding, chosen.size)
+    return best_known(target, chosen.encoding, shape, work_of(here["figures"]), filed)
 
 
 def _pack(

@@ -6,16 +6,19 @@ Knows nothing of how the figures came about; each says how it was had.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from boardwright.build.roofline import TYPICAL
+from boardwright.build.speeds import over_budget
 from boardwright.schemas.compare import Scores
 
 if TYPE_CHECKING:
     from boardwright.build.ladder import Rung
     from boardwright.build.pipeline import Built
-    from boardwright.targets.profile import Target
+    from boardwright.build.speeds import Speed
+    from boardwright.targets.profile import Roofline, Target
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
@@ -49,14 +52,15 @@ def build_text(built: Built) -> str:
     size = built.bundle.stat().st_size / 1e6
     parts = [
         f"Held-out scores of every artifact ({chosen.scores.documents:,} documents that training never saw; F16 is the "
-        "merged checkpoint; docs/s one at a time):",
+        "merged checkpoint; docs/s one at a time, on this machine):",
         table(head, rows, right=(2, 3, 4, 5, 6)),
         *(f"  {note}" for rung in built.ladder for note in rung.notes),
         "",
         f"Chosen: {chosen.encoding}, {built.why}.",
         "  by field: " + ", ".join(f"{name} {percent(share)}" for name, share in chosen.scores.per_field.items()),
         _training_line(built),
-        _measured_lines(built),
+        _measured_here(built),
+        *_board_lines(built),
         f"Bundle: {built.bundle} ({size:.1f} MB), signed",
     ]
     return "\n" + "\n".join(parts)
@@ -79,6 +83,7 @@ def build_json(built: Built) -> str:
                 for rung in built.ladder
             },
             "measured": built.measured,
+            "board": asdict(built.speed) if built.speed else None,
             "training": built.tuned,
             "data": built.data,
             "held_out": str(built.held_out),
@@ -86,8 +91,8 @@ def build_json(built: Built) -> str:
     )
 
 
-def target_text(target: Target) -> str:
-    """A profile for people, every source below."""
+def target_text(target: Target, speeds: Sequence[Speed]) -> str:
+    """A profile for people, its speeds and every source below."""
     cpu, budgets = target.cpu, target.budgets
     costs = f"{budgets.latency_ms_p95:,} ms a document (p95), {budgets.rss_mb} MB memory, {budgets.bundle_mb} MB bundle"
     rows = [
@@ -100,10 +105,46 @@ def target_text(target: Target) -> str:
         ("threads", f"{target.threads.prefill or 'all'} for prefill, {target.threads.decode or 'all'} for decoding"),
         ("encodings", ", ".join(target.encodings)),
         ("budgets", costs),
+        *([("roofline", _roofline(target.roofline))] if target.roofline else []),
         ("image", target.flash.layout),
     ]
     lines = [f"{name:<10}{text}" for name, text in rows]
-    return "\n".join([f"{target.name}\n", *lines, "\nsources", *(f"  {source}" for source in target.sources)])
+    sources = [f"  {source}" for source in target.sources]
+    return "\n".join([f"{target.name}\n", *lines, *_speed_lines(target, speeds), "\nsources", *sources])
+
+
+def _roofline(one: Roofline) -> str:
+    return (
+        f"{one.bandwidth_gb_s:g} GB/s at {100 * one.memory_efficiency:.0f} %, {one.macs_per_cycle:g} products a cycle "
+        f"of {one.clock_mhz:,} MHz at {100 * one.compute_efficiency:.0f} % of each core"
+    )
+
+
+def _speed_lines(target: Target, speeds: Sequence[Speed]) -> Iterator[str]:
+    """A table for each kind of figure, never one for both."""
+    for how, told in (
+        (
+            "predicted",
+            f"SmolLM2-135M by the roofline above, an invoice of {TYPICAL.prompt:.0f} + "
+            f"{TYPICAL.output:.0f} tokens; decode: a token a pass",
+        ),
+        ("measured", "whole records; decode: with what is guessed and forced"),
+    ):
+        if those := [one for one in speeds if one.how == how]:
+            head = ["", "prefill tokens/s", "decode tokens/s", "ms a record", "" if how == "predicted" else "board"]
+            rows = [
+                [
+                    one.encoding.value,
+                    f"{one.prefill_tokens_per_s:,.0f}",
+                    f"{one.decode_tokens_per_s:,.0f}",
+                    f"{one.record_ms:,.0f}",
+                    one.source if how == "measured" else "",
+                ]
+                for one in those
+            ]
+            yield f"\n{how}: {told}"
+            yield table(head, rows, right=(1, 2, 3))
+            yield from (f"{one.encoding}: {warning}" for one in those if (warning := over_budget(one, target)))
 
 
 def _row(rung: Rung, chosen: bool) -> list[str]:
@@ -127,11 +168,25 @@ def _training_line(built: Built) -> str:
     )
 
 
-def _measured_lines(built: Built) -> str:
+def _board_lines(built: Built) -> Iterator[str]:
+    """What is known of the board that the bundle is for; nothing where that is this machine."""
+    speed, target = built.speed, built.target
+    if speed is None:
+        return
+    if speed.how == "measured":
+        yield f"Measured on the board ({speed.source}): {speed.text}"
+    else:
+        yield f"Predicted for {target.board} ({speed.source}, nothing measured there): {speed.text}"
+    if warning := over_budget(speed, target):
+        yield warning
+
+
+def _measured_here(built: Built) -> str:
     figures, machine = built.measured["figures"], built.measured["machine"]
     latency = figures["latency_ms"]
+    elsewhere = ", which is not the board" if built.speed else ""
     return (
-        f"Measured on this machine ({machine['cpu']}), {figures['records']} records one at a time: "
+        f"Measured on this machine ({machine['cpu']}){elsewhere}, {figures['records']} records one at a time: "
         f"latency p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms; prefill "
         f"{figures['prefill_tokens_per_s']:.0f} tokens/s, decode {figures['decode_tokens_per_s']:.0f} tokens/s "
         f"({figures['tokens_per_record']:.0f} tokens in {figures['passes_per_record']:.0f} passes a record); "

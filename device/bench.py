@@ -8,19 +8,22 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.steps import step
 
 if TYPE_CHECKING:
+    from boardwright.device.bundles import Installed
     from boardwright.device.harness import Harness, Result
 
 WARM_UP = 2
+VIRTUAL = "linux,dummy-virt"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Figures:
 
     prefill: tokens of document and turn marks a second; the fixed prefix is in the cache.  decode: tokens of the record
     a second, those that the grammar forces included.  failed: documents that gave an error; in no other figure.
+    prefix_tokens: of each prompt, those of the fixed prefix.
     """
 
     records: int
@@ -52,6 +56,7 @@ class Figures:
     accepted_per_record: float
     tokens_per_record: float
     prompt_tokens_per_record: float
+    prefix_tokens: int
     records_per_minute: float
 
 
@@ -86,6 +91,7 @@ def measure(harness: Harness, texts: Sequence[str], records: int, slots: int = 1
         accepted_per_record=fmean(one.accepted for one in good),
         tokens_per_record=fmean(one.tokens for one in good),
         prompt_tokens_per_record=fmean(one.prompt_tokens for one in good),
+        prefix_tokens=prefix,
         records_per_minute=60 * len(good) / seconds,
     )
 
@@ -96,9 +102,23 @@ def percentile(values: Sequence[float], percent: int) -> float:
     return ranked[max(0, -(-len(ranked) * percent // 100) - 1)]
 
 
-def as_json(figures: Figures, machine: dict[str, Any]) -> dict[str, Any]:
+def as_json(figures: Figures, machine: dict[str, Any], bundle: dict[str, Any]) -> dict[str, Any]:
+    """As targets/measured.py reads it."""
     rounded = {name: _rounded(value) for name, value in asdict(figures).items()}
-    return {"how": "measured", "figures": rounded, "machine": machine}
+    return {"how": how(), "figures": rounded, "machine": machine, "bundle": bundle}
+
+
+def bundle_json(installed: Installed) -> dict[str, Any]:
+    """Which bundle was measured."""
+    manifest = installed.bundle.manifest
+    return {
+        "id": installed.bundle.id,
+        "task": manifest.task,
+        "version": manifest.version,
+        "target": manifest.target,
+        "model": installed.model_id,
+        "model_bytes": installed.model_bytes,
+    }
 
 
 def table(figures: Figures, machine: dict[str, Any]) -> list[tuple[str, str]]:
@@ -147,11 +167,32 @@ def peak_rss_mb(process: int | None = None) -> float:
     raise KitError("The kernel does not tell the peak memory.", where=status, allowed="a line VmHWM:")
 
 
+def how(proc: Path = Path("/proc"), arch: str = platform.machine()) -> Literal["measured", "emulated"]:
+    """Whether figures taken here are a machine's own: an emulator's are good for nothing but correctness.
+
+    qemu's machine `virt` names itself in its device tree; under qemu-user, /proc/cpuinfo is that of another
+    architecture."""
+    if (board_name(proc) or "").startswith(VIRTUAL):
+        return "emulated"
+    with suppress(OSError):
+        told = (proc / "cpuinfo").read_text(encoding="utf-8", errors="replace")
+        if arch == "aarch64" and "CPU implementer" not in told:
+            return "emulated"
+    return "measured"
+
+
+def board_name(proc: Path = Path("/proc")) -> str | None:
+    """The board as its device tree has it; None where there is none."""
+    tree = proc / "device-tree" / "model"
+    if not tree.is_file():
+        return None
+    return tree.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
+
+
 def cpu_name() -> str:
     """What this machine calls itself: the board where there is a device tree, else the CPU."""
-    tree = Path("/proc/device-tree/model")
-    if tree.is_file():
-        return tree.read_text(encoding="utf-8", errors="replace").rstrip("\0\n")
+    if board := board_name():
+        return board
     for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":

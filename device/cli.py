@@ -194,15 +194,18 @@ def bench(
         "decode_threads": decode_threads,
         "prefill_threads": prefill_threads,
         "cpu": verb.cpu_name(),
+        "board": verb.board_name(),
         "temperature_c": [before.temperature_c, after.temperature_c],
         "throttle_word": [before.throttle, after.throttle],
         "written_bytes": None if after.written is None or before.written is None else after.written - before.written,
         "invalid": raised(before, after),
     }
     if as_json:
-        click.echo(json.dumps(verb.as_json(figures, machine), ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps(verb.as_json(figures, machine, verb.bundle_json(installed)), ensure_ascii=False, indent=2)
+        )
     else:
-        _table([*verb.table(figures, machine), ("figures", "measured on this machine, on these documents")])
+        _table([*verb.table(figures, machine), ("figures", f"{verb.how()} on this machine, on these documents")])
 
 
 @main.command()

@@ -20,6 +20,8 @@ from boardwright.schemas.suggest import did_you_mean
 FOLDER = Path(__file__).parent
 # Figures of the machine itself: 0 where the profile does not fix them (see Target).
 Figure = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(gt=0, le=1)]
 NAME = r"[a-z0-9][a-z0-9.-]{0,62}"
 Name = Annotated[str, Field(pattern=f"^{NAME}$")]
 Text = Annotated[str, Field(min_length=1)]
@@ -62,6 +64,21 @@ class Budgets(Strict):
     bundle_mb: Annotated[int, Field(gt=0)]
 
 
+class Roofline(Strict):
+    """What bounds the board's speed, for predictions (build/roofline.py).
+
+    bandwidth_gb_s: 10^9 bytes a second that `threads.decode` cores read from memory.  clock_mhz: of the cores that do
+    the work.  macs_per_cycle: products of 8 bits, added up, of one core with its best instruction.
+    memory_efficiency, compute_efficiency: the shares of both that a real kernel keeps.
+    """
+
+    bandwidth_gb_s: Positive
+    clock_mhz: Annotated[int, Field(gt=0)]
+    macs_per_cycle: Positive
+    memory_efficiency: Share
+    compute_efficiency: Share
+
+
 class Flash(Strict):
     """layout: of the operating system image: where boot files and presets are. "none": never flashed."""
 
@@ -71,7 +88,8 @@ class Flash(Strict):
 class Target(Strict):
     """A board profile.
 
-    arch "any" is the machine that runs the command: it may leave RAM and cores at 0, and needs no OS list.
+    arch "any" is the machine that runs the command: it may leave RAM and cores at 0, and needs no OS list and no
+    roofline, for it can be measured.
     encodings: in the order in which they are tried.  sources: where each figure comes from.
     """
 
@@ -85,6 +103,7 @@ class Target(Strict):
     threads: Threads
     encodings: Annotated[tuple[Encoding, ...], Field(min_length=1)]
     budgets: Budgets
+    roofline: Roofline | None = None
     flash: Flash
     sources: Annotated[tuple[Text, ...], Field(min_length=1)]
 
@@ -99,6 +118,8 @@ class Target(Strict):
     def _fits_itself(self) -> Target:
         if self.arch != "any" and not (self.ram_mb and self.cpu.cores and self.cpu.qemu and self.os):
             raise ValueError("a board needs ram_mb, cpu.cores, cpu.qemu and at least one os")
+        if self.arch != "any" and self.roofline is None:
+            raise ValueError("a board needs a roofline")
         if self.ram_mb and self.budgets.rss_mb >= self.ram_mb:
             raise ValueError("budgets.rss_mb must leave the board some of its ram_mb")
         if self.cpu.cores and max(self.threads.prefill, self.threads.decode) > self.cpu.cores:
@@ -197,5 +218,6 @@ _TABLES: dict[str, type[Strict]] = {
     "os": OsRelease,
     "threads": Threads,
     "budgets": Budgets,
+    "roofline": Roofline,
     "flash": Flash,
 }

@@ -90,7 +90,11 @@ def golden_line(text: str, tokenize: Callable[[str, bool], list[int]], record: d
 
 
 def make_bundle(
-    folder: Path, model: Path | bytes, parts: Mapping[str, str] | None = None, target: str = "host"
+    folder: Path,
+    model: Path | bytes,
+    parts: Mapping[str, str] | None = None,
+    target: str = "host",
+    encoding: str = "Q4_1",
 ) -> Path:
     """A bundle of TASK_PY, signed with the key in $BOARDWRIGHT_KEYS. parts: files in place of the usual ones.
 
@@ -118,7 +122,7 @@ def make_bundle(
             "task": "ticket",
             "target": target,
             "runtime": "llama.cpp",
-            "encoding": "Q4_1",
+            "encoding": encoding,
             "model": "model.gguf",
             "files": describe(files),
             "licences": [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from llguidance import LLTokenizer
 from pydantic import BaseModel
 
-from boardwright.device.bench import cpu_name, measure, peak_rss_mb, percentile
+from boardwright.device.bench import board_name, cpu_name, how, measure, peak_rss_mb, percentile
 from boardwright.device.harness import Harness
 from boardwright.schemas.errors import BadDocument
 from boardwright.schemas.task import Limits, Task
@@ -66,3 +67,33 @@ def test_another_process_has_a_peak_of_its_own() -> None:
             assert 0 < peak_rss_mb(other.pid) < 10
         finally:
             other.kill()
+
+
+def machine(proc: Path, cpuinfo: str, model: str | None = None) -> Path:
+    (proc / "device-tree").mkdir(parents=True)
+    (proc / "cpuinfo").write_text(cpuinfo)
+    if model is not None:
+        (proc / "device-tree" / "model").write_text(f"{model}\0")
+    return proc
+
+
+def test_a_board_calls_itself_by_its_name(tmp_path: Path) -> None:
+    assert (
+        board_name(machine(tmp_path / "pi", "", "Raspberry Pi 5 Model B Rev 1.0")) == "Raspberry Pi 5 Model B Rev 1.0"
+    )
+    assert board_name(machine(tmp_path / "pc", "model name : x")) is None
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "model", "arch", "expected"),
+    [
+        ("CPU implementer : 0x41", "Raspberry Pi 5 Model B Rev 1.0", "aarch64", "measured"),
+        ("CPU implementer : 0x41", "linux,dummy-virt", "aarch64", "emulated"),
+        ("model name : AMD EPYC", None, "aarch64", "emulated"),
+        ("model name : AMD EPYC", None, "x86_64", "measured"),
+    ],
+)
+def test_an_emulator_gives_itself_away(
+    tmp_path: Path, cpuinfo: str, model: str | None, arch: str, expected: str
+) -> None:
+    assert how(machine(tmp_path / "proc", cpuinfo, model), arch) == expected

@@ -24,6 +24,7 @@ from boardwright.device.engines.llama import LlamaEngine
 from boardwright.device.harness import Harness
 from boardwright.device.workers import Workers
 from boardwright.schemas import reporters
+from boardwright.targets.measured import Bench
 from tests.conftest import GOLDEN_TEXT, ByteEngine, golden_line, make_bundle
 
 PROGRAM = [sys.executable, "-m", "boardwright.device"]
@@ -227,6 +228,8 @@ class TestBench:
         )
         assert told["machine"]["peak_rss_mb"] > 10
         assert told["machine"]["decode_threads"] >= 1
+        told["machine"]["encoding"] = "Q4_0"  # for the bundle here is of none that a target may ask for
+        assert Bench.model_validate_json(json.dumps(told)).bundle.model_bytes > 0
 
     def test_people(self, run: Run) -> None:
         result = run("bench", "--records", 3)

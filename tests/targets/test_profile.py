@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from boardwright.schemas.encodings import Encoding, encoding
 from boardwright.schemas.errors import BadTarget
-from boardwright.targets.profile import FOLDER, Target, all_targets, copy_profile, load_target, target_names
+from boardwright.targets.profile import FOLDER, Roofline, Target, all_targets, copy_profile, load_target, target_names
+
+ROOFLINE = [f"roofline.{name}" for name in Roofline.model_fields]
 
 
 def profile(tmp_path: Path, old: str = "", new: str = "", base: str = "rpi5-8gb") -> Path:
@@ -36,7 +38,7 @@ def test_a_shipped_profile_is_named_as_its_file_and_covers_its_figures_with_sour
     for figures in ("encodings", "budgets.latency_ms_p95", "budgets.rss_mb", "budgets.bundle_mb"):
         assert figures in sources
     if target.arch != "any":
-        for figures in ("ram_mb", "cpu.cores", "cpu.qemu", "cpu.features", "threads", "os:"):
+        for figures in ("ram_mb", "cpu.cores", "cpu.qemu", "cpu.features", "threads", "os:", *ROOFLINE):
             assert figures in sources
 
 
@@ -44,6 +46,13 @@ def test_a_shipped_profile_is_named_as_its_file_and_covers_its_figures_with_sour
 def test_cheaper_encodings_are_tried_first(target: Target) -> None:
     bits = [one.bits_per_weight for one in target.encodings]
     assert bits == sorted(bits)
+
+
+def test_a_board_needs_a_roofline_and_this_machine_does_not(tmp_path: Path) -> None:
+    table = (FOLDER / "rpi5-8gb.toml").read_text().partition("[roofline]")[2].partition("[flash]")[0]
+    with pytest.raises(BadTarget, match="roofline"):
+        load_target(profile(tmp_path, f"[roofline]{table}", ""))
+    assert load_target("host").roofline is None
 
 
 def test_boards_without_dot_product_do_not_claim_it() -> None:
@@ -106,6 +115,9 @@ def test_an_unknown_name_gets_the_nearest_one() -> None:
         ("rss_mb = 600", "rss_mb = 9000", "mine.toml", "ram_mb"),
         ("prefill = 4", "prefill = 5", "mine.toml", "cores"),
         ('qemu = "cortex-a76"', "", "mine.toml", "cpu.qemu"),
+        ("bandwidth_gb_s = 13.2", "bandwidth_gb_s = 0", ": roofline.bandwidth_gb_s", "greater than 0"),
+        ("compute_efficiency = 0.35", "compute_efficiency = 35", ": roofline.compute_efficiency", "equal to 1"),
+        ("[roofline]", "[other]", ": other", "no such field"),
     ],
 )
 def test_a_wrong_field_is_refused_with_its_place(tmp_path: Path, old: str, new: str, where: str, says: str) -> None:

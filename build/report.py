@@ -1,0 +1,183 @@
+"""Report: all that is known of a bundle, on one page that needs nothing else.
+
+Knows nothing of how a figure came about: kinds of figures stay in tables of their own. Whatever the bundle says is
+escaped; the page loads nothing and runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from boardwright.build.roofline import TYPICAL, Work, model_shape
+from boardwright.build.speeds import Speed, measured_speed, over_budget, predicted_speed, same_model
+from boardwright.build.summary import percent
+from boardwright.device import info
+from boardwright.device.bundles import Golden, Installed, load_bundle
+from boardwright.device.needs import NEEDS, Needs
+from boardwright.schemas.durable import replace_text
+from boardwright.schemas.encodings import encoding
+from boardwright.schemas.errors import BadBundle, KitError
+from boardwright.schemas.records import spell
+from boardwright.targets.measured import measured
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+# Of a token in a record, in invoices: names of fields are long tokens, numbers short ones.
+CHARACTERS = 2.1
+GATES = ("records_right", "fields_right")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A line of the ladder, as scores.json has it. per_field: field -> share right."""
+
+    encoding: str
+    bytes: int
+    records_right: float
+    fields_right: float
+    failed: int
+    per_field: Mapping[str, float]
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class Gate:
+    name: str
+    asked: float
+    reached: float
+
+    @property
+    def passed(self) -> bool:
+        return self.reached >= self.asked
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the page shows. known: device/info.py's.  proof: leaves of the proof file, None where there is none.
+
+    needs: the RAM contract, None where the bundle is for no board.  warning: the best known speed is too slow."""
+
+    known: Mapping[str, Any]
+    installed: Installed
+    ladder: Sequence[Rung]
+    gates: Sequence[Gate]
+    needs: Needs | None
+    proof: Sequence[tuple[str, Any]] | None
+    work: Work
+    predicted: Sequence[Speed]
+    measured: Sequence[Speed]
+    warning: str | None
+
+
+def write_report(bundle: Path, output: Path, key: Path | None = None) -> None:
+    """Write the page, whole or not at all. Raises BadBundle, KitError, NoSpace."""
+    replace_text(output, page(gather(load_bundle(bundle, key))))
+
+
+def gather(installed: Installed) -> Report:
+    """All that is known of a bundle: from itself, from the proof beside it, and from what boards were measured."""
+    known, target = info.as_json(installed), installed.target
+    scores = installed.scores
+    ladder = _ladder(scores)
+    chosen = next((one for one in ladder if one.chosen), None)
+    gates = scores.get("gates", {})
+    work = _work(installed.goldens)
+    # Newest measurement first, the prediction last: the first of all is the best that is known.
+    speeds = _speeds(installed, work) if target.arch != "any" else []
+    return Report(
+        known=known,
+        installed=installed,
+        ladder=ladder,
+        gates=[Gate(name, gates[name], getattr(chosen, name)) for name in GATES if chosen and name in gates],
+        needs=_needs(installed),
+        proof=_proof(installed),
+        work=work,
+        predicted=[one for one in speeds if one.how == "predicted"],
+        measured=[one for one in speeds if one.how == "measured"],
+        warning=over_budget(speeds[0], target) if speeds else None,
+    )
+
+
+def page(report: Report) -> str:
+    """The report as HTML. Autoescape holds for every value in it."""
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"percent": percent, "mb": _mb, "count": "{:,.0f}".format}
+    return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(report=report)
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _ladder(scores: Mapping[str, Any]) -> list[Rung]:
+    try:
+        return [
+            Rung(
+                name,
+                int(told["bytes"]),
+                float(told["records_right"]),
+                float(told["fields_right"]),
+                int(told["failed"]),
+                {field: float(share) for field, share in told["per_field"].items()},
+                name == scores.get("chosen"),
+            )
+            for name, told in scores.get("ladder", {}).items()
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadBundle(f"The scores in this bundle can't be read: {error!r}.", where="scores.json") from None
+
+
+def _needs(installed: Installed) -> Needs | None:
+    path = installed.folder / NEEDS
+    if not path.is_file():
+        return None
+    try:
+        return Needs.from_json(path.read_bytes())
+    except ValueError as error:
+        raise BadBundle(f"A part of the bundle can't be read: {error}.", where=NEEDS) from None
+
+
+def _proof(installed: Installed) -> list[tuple[str, Any]] | None:
+    """What `<bundle>.proof.json` beside the bundle says. A proof of other bytes proves nothing of these."""
+    path = installed.bundle.path.with_name(f"{installed.bundle.path.name}.proof.json")
+    if not path.is_file():
+        return None
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise KitError(f"This proof can't be read: {error}.", where=path, next="prove the bundle again") from None
+    if not isinstance(told, dict) or installed.bundle.id not in map(str, told.values()):
+        raise KitError(
+            "This proof is not of this bundle.",
+            where=path,
+            allowed=f"one that names the bundle's id, {installed.bundle.id[:16]}…",
+            next="prove the bundle again, or move the file away",
+        )
+    return list(info.flat(told))
+
+
+def _speeds(installed: Installed, work: Work) -> list[Speed]:
+    manifest, target = installed.bundle.manifest, installed.target
+    one = encoding(manifest.encoding)
+    shape = model_shape(installed.model, one, installed.model_bytes)
+    ran = [measured_speed(run) for run in measured(target.name, one) if same_model(run, shape)]
+    predicted = predicted_speed(target, one, shape, work)
+    return [*ran, *([predicted] if predicted else [])]
+
+
+def _work(goldens: Sequence[Golden]) -> Work:
+    """A record like the golden ones. What all prompts begin with is the cached prefix; a token of a record
+    is as long as in invoices, and guesses are as good."""
+    columns = zip(*(golden.prompt_ids for golden in goldens), strict=False)
+    prefix = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns)) if len(goldens) > 1 else 0
+    prompt = fmean(len(golden.prompt_ids) - prefix for golden in goldens)
+    output = fmean(len(spell(golden.record)) for golden in goldens) / CHARACTERS
+    share = output / TYPICAL.output
+    return Work(prompt, output, TYPICAL.drafted * share, TYPICAL.accepted * share, TYPICAL.passes)

@@ -1,0 +1,63 @@
+"""What a build says of speed: what was measured here, and apart from it, what is known of the board."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from boardwright.build.ladder import Rung
+from boardwright.build.pipeline import Built
+from boardwright.build.roofline import student_shape
+from boardwright.build.speeds import measured_speed, predicted_speed, work_of
+from boardwright.build.summary import build_json, build_text
+from boardwright.schemas.compare import Scores
+from boardwright.schemas.encodings import Encoding
+from boardwright.targets.measured import Measured
+from boardwright.targets.profile import load_target
+from tests.targets.boards import PI5, bench
+
+RPI5 = load_target("rpi5-8gb")
+SHAPE = student_shape(Encoding.Q4_0)
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Built:
+    (tmp_path / "a.bwb").write_bytes(b"1")
+    rung = Rung(Encoding.Q4_0, tmp_path, 92_000_000, Scores(80, 0, 0.95, 0.99, {"date": 1.0}), 5.0)
+    here = bench(machine__cpu="AMD EPYC", machine__board=None)
+    tuned = {"steps": 6, "seconds": 60, "tokens_per_second": 500, "final_loss": 0.1, "held_out_loss": 0.1}
+    speed = predicted_speed(RPI5, Encoding.Q4_0, SHAPE, work_of(here["figures"]))
+    return Built(RPI5, tmp_path / "a.bwb", rung, "the cheapest", [rung], here, speed, tuned, {}, tmp_path)
+
+
+def line_of(text: str, begin: str) -> str:
+    [line] = [line for line in text.splitlines() if line.startswith(begin)]
+    return line
+
+
+def test_what_was_measured_here_is_not_what_the_board_is_predicted_to_do(built: Built) -> None:
+    text = build_text(built)
+    here, board = line_of(text, "Measured on this machine"), line_of(text, "Predicted for Raspberry Pi 5, 8 GB")
+    assert "AMD EPYC), which is not the board" in here and "p50 300 ms" in here
+    assert "nothing measured there" in board and "300 ms" not in board
+    assert json.loads(build_json(built))["board"]["how"] == "predicted"
+
+
+def test_a_measurement_of_the_board_takes_the_predictions_place(built: Built) -> None:
+    run = Measured.model_validate({"target": "rpi5-8gb", "filed": "2026-11-22", "bench": bench()}, strict=False)
+    text = build_text(replace(built, speed=measured_speed(run)))
+    assert PI5 in line_of(text, "Measured on the board") and "Predicted" not in text
+
+
+def test_a_prediction_over_the_budget_is_a_warning(built: Built) -> None:
+    assert "Warning" not in build_text(built)
+    tight = RPI5.model_copy(update={"budgets": RPI5.budgets.model_copy(update={"latency_ms_p95": 100})})
+    assert "budgets.latency_ms_p95" in line_of(build_text(replace(built, target=tight)), "Warning: the predicted")
+
+
+def test_for_this_machine_nothing_is_predicted(built: Built) -> None:
+    text = build_text(replace(built, target=load_target("host"), speed=None))
+    assert "Predicted" not in text and "not the board" not in text and "Measured on this machine" in text
