@@ -25,7 +25,7 @@ KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 
 def arm_root(release: str, store: Store, packages: Sequence[str] = PYTHON) -> Artifact:
-    """The artifact whose ROOT holds these packages and all they depend on, unpacked. Some 10 s, 80 MB. Raises KitError."""
+    """The artifact whose ROOT holds these packages and all they need, unpacked: 10 s, 80 MB. Raises KitError."""
     return store.produce(
         "root",
         VERSION,
@@ -45,7 +45,7 @@ def lay_out(root: Artifact, folder: Path) -> Path:
 
 
 def fetch_debs(release: str, packages: Sequence[str], state: Path) -> list[Path]:
-    """Download packages of a release for arm64, with what they depend on, by an apt of its own state. Raises KitError."""
+    """Download packages of a release for arm64, with what they depend on, by an apt of its own. Raises KitError."""
     apt = _apt(release, state)
     _run([*apt, "update", "-q"], release)
     _run([*apt, "install", "-y", "-q", "--download-only", *packages], release)

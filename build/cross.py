@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from boardwright.build.ids import file_id
+from boardwright.build.ids import JSON, file_id
 from boardwright.build.store import Artifact, Store
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.steps import current_step
@@ -45,14 +45,18 @@ VERSION = 1
 def llama_wheel(store: Store, redo: bool = False) -> Artifact:
     """The folder with the one wheel, looked up or built (some 5 CPU minutes). Raises KitError."""
     source = _source(store)
-    options = {"compiler": _compiler(), "variants": dict(VARIANTS), "platform": PLATFORM}
+    options: dict[str, JSON] = {"compiler": _compiler(), "variants": dict(VARIANTS), "platform": PLATFORM}
+
+    def make(folder: Path) -> None:
+        cross_build(next(source.path.glob("*.tar.gz")), folder)
+
     recipe = [file_id(TOOLCHAIN), file_id(TOOLCHAIN.with_name("llama-lean.cmake"))]
     return store.produce(
         "cross",
         VERSION,
         options,
         [source.id, *recipe],
-        lambda folder: cross_build(next(source.path.glob("*.tar.gz")), folder),
+        make,
         title=f"Cross-build {PACKAGE} for aarch64",
         redo=redo,
     )
@@ -106,7 +110,7 @@ def cross_build(source: Path, folder: Path) -> Path:
 
 def needed_glibc(wheel: Path, work: Path) -> str:
     """The newest glibc symbol version, as "2.34", that any library in the wheel asks for."""
-    found = {
+    found: set[str] = {
         match
         for library in unpack_libraries(wheel, work / "libraries")
         for match in re.findall(r"GLIBC_(\d+\.\d+)", _run(["aarch64-linux-gnu-objdump", "-T", str(library)], "objdump"))
@@ -156,10 +160,10 @@ def _compiler() -> str:
 
 
 def _run(command: Sequence[str], failed: str, environment: dict[str, str] | None = None) -> str:
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    ran = subprocess.run(list(command), capture_output=True, text=True, check=False, env=environment)
     if ran.returncode:
         raise KitError(failed, where=" ".join(command[:4]), value=(ran.stderr or ran.stdout).strip()[-600:])
-    return ran.stdout
+    return str(ran.stdout)
 
 
 def _number(version: str) -> tuple[int, ...]:

@@ -21,7 +21,7 @@ from boardwright.schemas.errors import KitError
 from boardwright.targets.profile import Target
 
 QEMU = "qemu-aarch64-static"
-# Of qemu-user 7 and later, for a 64-bit guest on a 64-bit host: what the guest maps lies below, qemu's own memory above.
+# qemu-user with guest and host of 64 bits: what the guest maps lies below, qemu's own memory above.
 GUEST_ENDS = 1 << 40
 LOOK_S = 0.1
 # Implementer and part of /proc/cpuinfo (Linux, arch/arm64/include/asm/cputype.h) by qemu's name of the CPU.
@@ -165,7 +165,7 @@ def touched(calls: str, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 class _Peak:
-    """Watches the guest's resident memory from outside: qemu's own, its translated code above all, is not the board's."""
+    """Watches the guest's resident memory from outside: qemu's own, translated code above all, is not the board's."""
 
     def __init__(self, pid: int) -> None:
         self.mb = 0.0

@@ -1,4 +1,4 @@
-"""The wheels of a board: everything its virtual environment holds, for its Python and its glibc, from the index or built.
+"""The wheels of a board: all that its virtual environment holds, for its Python and glibc, from the index or built.
 
 Knows nothing of what is in a bundle beside them. Versions are those that are installed here: what a board runs is what
 the bundle was evaluated with.
@@ -6,7 +6,6 @@ the bundle was evaluated with.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile

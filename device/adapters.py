@@ -56,6 +56,7 @@ class AdaptedEngine:
         self._first = first
         self.n_vocab = engine.n_vocab
         self.pass_cost = engine.pass_cost
+        self.kernels = engine.kernels
         self.n_ctx = n_ctx
         self.n_sequences = n_sequences
 

@@ -216,7 +216,6 @@ class LlamaEngine:
 def _start() -> None:
     """Once a process, before the first model. A wheel for boards has its kernels in libraries of their own, of which
     this loads the best that the CPU can run; from Python llama.cpp does not find them by itself."""
-    llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
     libraries = Path(llama_cpp.__file__).parent / "lib"
     if list(libraries.glob("libggml-cpu-*.so")):
         llama_cpp.llama_cpp._lib.ggml_backend_load_all_from_path(os.fsencode(libraries))
@@ -224,6 +223,8 @@ def _start() -> None:
 
 
 def _load(path: Path) -> Any:
+    # Every time: another user of llama.cpp in this process may have set one that is gone by now.
+    llama_cpp.llama_log_set(_quiet, ctypes.c_void_p(0))
     _start()
     parameters = llama_cpp.llama_model_default_params()
     # Weights are repacked into memory of their own for wide kernels; mapping the file as well would count twice.
