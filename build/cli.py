@@ -39,6 +39,7 @@ def cli() -> None:
 @click.option("--valid", type=FILE, help="Labelled examples to hold out; without, a tenth of --examples.")
 @click.option("--student", default=None, help="A name, a Hugging Face id, a checkpoint folder or a .gguf file.")
 @click.option("-o", "--output", type=FOLDER, default=Path("out"), show_default=True, help="Folder for the bundle.")
+@click.option("--os", "release", help="OS release of the board, as bookworm. [default: the target's newest]")
 @click.option(
     "--encodings", help=f"Encodings to try, cheapest first, with commas ({ENCODINGS}). [default: the target's]"
 )
@@ -90,6 +91,7 @@ def build(task: str, target: str, output: Path, as_json: bool, **given: Any) -> 
         valid=given["valid"],
         encodings=_encodings(given["encodings"]),
         redo=_stage(given["redo"]),
+        os=given["release"],
     )
     with use_reporter(reporter_for("json" if as_json else "auto")):
         built = pipeline.build(request, Store())

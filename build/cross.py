@@ -45,7 +45,7 @@ VERSION = 1
 def llama_wheel(store: Store, redo: bool = False) -> Artifact:
     """The folder with the one wheel, looked up or built (some 5 CPU minutes). Raises KitError."""
     source = _source(store)
-    options: dict[str, JSON] = {"compiler": _compiler(), "variants": dict(VARIANTS), "platform": PLATFORM}
+    options: dict[str, JSON] = {"compiler": check_compiler(), "variants": dict(VARIANTS), "platform": PLATFORM}
 
     def make(folder: Path) -> None:
         cross_build(next(source.path.glob("*.tar.gz")), folder)
@@ -148,7 +148,7 @@ def _retag(built: Path, folder: Path) -> Path:
     return Path(shutil.copy(built.with_name(name.split()[-1]), folder))
 
 
-def _compiler() -> str:
+def check_compiler() -> str:
     """Name and version of the cross compiler. Raises KitError where there is none."""
     if not shutil.which(COMPILER):
         raise KitError(

@@ -12,19 +12,20 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from boardwright.build.ids import content_id
+from boardwright.build.board_parts import board_parts
+from boardwright.build.ids import content_id, file_id
 from boardwright.device.bundles import DRAFTS, SURE
 from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.encodings import Encoding
-from boardwright.schemas.errors import BadBundle, BadTask
+from boardwright.schemas.errors import BadBundle, BadTask, GateFailed
 from boardwright.schemas.keys import keys_folder, signing_key
 from boardwright.schemas.manifest import Manifest, make_manifest
 from boardwright.schemas.minisign import PublicKey
 from boardwright.schemas.records import spell
 from boardwright.schemas.task import Task, load_task
-from boardwright.targets.profile import Target
+from boardwright.targets.profile import OsRelease, Target
 
 COUNTERS = "counters.json"
 
@@ -43,8 +44,11 @@ def pack(
     drafts: Path,
     calibration: Calibration | None,
     folder: Path,
+    board: tuple[OsRelease, Path] | None = None,
 ) -> Path:
     """Write `<task>-<version>-<target>.bwb` into `folder`, signed with this machine's key; return its path.
+
+    board: for one that is to run elsewhere, the OS release, which is then in the name, and the folder of its wheels.
 
     The same content gets the same counter and so the same bytes; anything new gets the next one.
     """
@@ -55,13 +59,19 @@ def pack(
         model_name = f"model{encoding.suffix}"
         files |= {path.name if path != model else model_name: path for path in encoding.files(model)}
         files[DRAFTS] = drafts
+        if board:
+            release, wheels = board
+            sha256 = file_id(model)
+            files |= board_parts(task, target, release, model, encoding, wheels, licences, sha256, Path(scratch))
         entries = describe(files)
+        check_size(target, sum(entry.size for entry in entries))
         fields: dict[str, Any] = {
             "name": task.name,
             "version": task.version,
             "counter": 1,
             "task": task.name,
             "target": target.name,
+            "os": board[0].release if board else None,
             "runtime": encoding.runtime,
             "encoding": encoding.value,
             "model": model_name,
@@ -79,6 +89,18 @@ def pack(
         if not _is_already(path, manifest, secret.public):
             write_bundle(path, manifest, files, secret)
     return path
+
+
+def check_size(target: Target, size: int) -> None:
+    """Raises GateFailed for a bundle over the target's budget; size in bytes."""
+    if size > target.budgets.bundle_mb * 1e6:
+        raise GateFailed(
+            "The bundle is larger than the target allows.",
+            where=f"{target.name}: budgets.bundle_mb",
+            value=f"{size / 1e6:.1f} MB",
+            allowed=f"{target.budgets.bundle_mb} MB",
+            next="choose a smaller encoding with --encodings",
+        )
 
 
 def next_counter(manifest: Manifest) -> int:

@@ -29,7 +29,7 @@ from boardwright.schemas.records import spell
 from boardwright.schemas.steps import current_step, step
 from boardwright.schemas.task import Gates, Task, Training
 from boardwright.targets.measured import Measured, measured
-from boardwright.targets.profile import Target
+from boardwright.targets.profile import OsRelease, Target
 
 # Raise a stage's number when the same inputs would give another output.
 VERSIONS = {
@@ -47,7 +47,7 @@ VERSIONS = {
 }
 STAGES = tuple(VERSIONS)
 CALIBRATION_DOCUMENTS = 64
-GOLDENS = 8
+GOLDENS = 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Request:
     """What a build is asked for.
 
     examples, valid: labelled files; none for the task's own synthetic documents.  encodings: none for the target's.
-    redo: the first stage to make again, with all after it.
+    redo: the first stage to make again, with all after it.  os: a release of the target's; none for its newest.
     """
 
     task: Task
@@ -68,6 +68,7 @@ class Request:
     valid: Path | None = None
     encodings: tuple[Encoding, ...] = ()
     redo: str | None = None
+    os: str | None = None
 
     def again(self, stage: str) -> bool:
         return self.redo is not None and STAGES.index(stage) >= STAGES.index(self.redo)
@@ -96,6 +97,14 @@ class Built:
 def build(request: Request, store: Store) -> Built:
     """Run the road from documents to a signed bundle. Raises KitError; GateFailed when no artifact is good enough."""
     filed = measured(request.target.name)
+    runs_here = request.target.arch == "any"
+    if not runs_here:
+        from boardwright.build.board_parts import release_of
+        from boardwright.build.cross import check_compiler
+        from boardwright.build.wheels import board_wheels
+
+        release = release_of(request.target, request.os)
+        check_compiler()  # now, and not after the training
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
     drafts = _drafts(request, store, prepared)
     student = resolve_student(request.student, store)
@@ -115,13 +124,13 @@ def build(request: Request, store: Store) -> Built:
             quantized = _quantize(request, store, encoding, exported, imatrix)
         ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
     target = request.target
-    runs_here = target.arch == "any"
     chosen, why = choose(ladder, yardstick, request.gates, target.budgets.bundle_mb, runs_here=runs_here)
     goldens = _golden(request, store, chosen, prepared, drafts)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
     ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
+    board = None if runs_here else (release, board_wheels(release, chosen.encoding.runtime, store).path)
     with step("Pack and sign the bundle"):
-        bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts)
+        bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts, board)
     here = _measure(request, store, bundle, prepared)
     return Built(
         target=target,
@@ -435,6 +444,7 @@ def _pack(
     ids: Mapping[str, str],
     goldens: Sequence[Mapping[str, Any]],
     drafts: Artifact,
+    board: tuple[OsRelease, Path] | None,
 ) -> Path:
     from boardwright.build.pack import pack
 
@@ -461,6 +471,7 @@ def _pack(
         drafts=drafts.path / DRAFTS,
         calibration=_calibration(chosen),
         folder=request.output,
+        board=board,
     )
 
 

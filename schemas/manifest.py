@@ -69,6 +69,7 @@ class Licence(_Part):
 
 class Manifest(_Part):
     """format: of this manifest.  counter: grows with each release; a board refuses an older one.
+    os: code name of the release that the wheels inside are for; none where there are none.
     model: the file in `files` that the runtime loads.  content_ids: stage -> id.  key_id: of the signing key."""
 
     format: Literal[1] = FORMAT
@@ -77,6 +78,7 @@ class Manifest(_Part):
     counter: Annotated[StrictInt, Field(ge=1, lt=2**63)]
     task: Slug
     target: Slug
+    os: Slug | None = None
     runtime: Literal["llama.cpp", "onnxruntime"]
     encoding: Slug
     model: FileName
@@ -108,11 +110,13 @@ class Manifest(_Part):
 
     @property
     def bundle_name(self) -> str:
-        return f"{self.task}-{self.version}-{self.target}.bwb"
+        release = f"-{self.os}" if self.os else ""
+        return f"{self.task}-{self.version}-{self.target}{release}.bwb"
 
     def encode(self) -> bytes:
         """The one spelling: UTF-8 JSON, fields in the order above, two spaces."""
-        return (json.dumps(self.model_dump(mode="json"), ensure_ascii=False, indent=2) + "\n").encode()
+        fields = self.model_dump(mode="json", exclude_none=True)
+        return (json.dumps(fields, ensure_ascii=False, indent=2) + "\n").encode()
 
 
 _PartT = TypeVar("_PartT", bound=_Part)
