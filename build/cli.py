@@ -283,6 +283,54 @@ def report(bundle: Path, output: Path, key: Path | None) -> None:
     click.echo(f"{output}: open it in any browser")
 
 
+@cli.command()
+@click.argument("bundle", type=FILE)
+@click.option(
+    "--cpu", "cpus", multiple=True, metavar="CPU", help="As qemu names it; may be repeated. [default: the target's]"
+)
+@click.option(
+    "--documents",
+    type=click.IntRange(1),
+    default=None,
+    help="Golden documents to run, the shortest first. [default: all]",
+)
+@click.option("--key", type=FILE, help="Public key to trust beside this machine's own.")
+@click.option("--keep-out", is_flag=True, help="Leave the bundle as it is; only print what was seen.")
+@json_option
+@debug_option
+@click.pass_context
+def prove(
+    ctx: click.Context,
+    bundle: Path,
+    cpus: tuple[str, ...],
+    documents: int | None,
+    key: Path | None,
+    keep_out: bool,
+    as_json: bool,
+) -> None:
+    """Run BUNDLE's own wheels, Python and model on its board's CPU under emulation, and put the proof into it.
+
+    Exit code 1 when something does not hold; the bundle is then left as it is.
+    """
+    from boardwright.build import prove as proving
+    from boardwright.build.store import Store
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import step, use_reporter
+
+    with use_reporter(reporter_for("json" if as_json else "auto")):
+        proof = proving.prove(bundle, Store(), cpus=cpus, documents=documents or 0, key=key)
+        faults = proof.faults()
+        if not faults and not keep_out:
+            with step("Put the proof into the bundle and sign it"):
+                proving.add_proof(bundle, proof, key)
+    if as_json:
+        click.echo(proof.model_dump_json())
+    else:
+        click.echo("\n".join(["Emulated, which tells nothing of speed:", *(f"  {line}" for line in proof.lines())]))
+        click.echo("\n".join([*(f"does not hold: {fault}" for fault in faults)] or [f"{bundle}: proved"]))
+    ctx.exit(1 if faults else 0)
+
+
 def _gates(gates: Gates, given: tuple[str, ...]) -> Gates:
     from dataclasses import asdict, replace
 

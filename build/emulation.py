@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,14 +63,16 @@ class Ran:
         return self.signal == signal.SIGILL
 
 
-def check_qemu() -> None:
-    """Raises KitError where qemu-user is missing."""
+def check_qemu() -> str:
+    """The emulator's name and version. Raises KitError where qemu-user is missing."""
     if not shutil.which(QEMU):
         raise KitError("qemu-user is not installed.", value=QEMU, next="sudo apt-get install qemu-user-static")
+    told = subprocess.run([QEMU, "--version"], capture_output=True, text=True, check=False).stdout
+    return " ".join(told.split("(")[0].split())
 
 
 def dress(root: Path, target: Target) -> None:
-    """Put the board's own /proc/cpuinfo and /sys into the root: what asks the kernel, ONNX Runtime and ourselves among
+    """Put a board's own /proc/cpuinfo and /sys into the root: what asks the kernel, ONNX Runtime and ourselves among
     them, would else read this machine's and take the guest for an x86."""
     part = PARTS.get(target.cpu.qemu or "", "0xd03")
     block = (
@@ -103,52 +105,62 @@ def run_python(
     imports: Sequence[Path],
     environment: Mapping[str, str],
     limit_s: float,
+    on_line: Callable[[str], None] = lambda line: None,
 ) -> Ran:
     """Run `pythonX.Y arguments` of the root on that CPU, as qemu names it.
 
-    imports: folders of PYTHONPATH.  environment: all that the guest sees beside Python's own.  Raises KitError when it
-    takes longer than limit_s."""
+    imports: folders of PYTHONPATH.  environment: all that the guest sees beside Python's own.  on_line: is handed each
+    line of standard output as it comes.  Raises KitError when it takes longer than limit_s."""
     check_qemu()
     guest = {
         "PYTHONHOME": str(root / "usr"),
         "PYTHONPATH": os.pathsep.join(map(str, imports)),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
         "LANG": "C.UTF-8",
         **environment,
     }
     with tempfile.TemporaryDirectory() as scratch:
-        log = Path(scratch) / "calls"
+        log, errors = Path(scratch) / "calls", Path(scratch) / "errors"
         command = [QEMU, "-strace", "-D", str(log), "-cpu", cpu, "-L", str(root)]
         command += [word for name, value in guest.items() for word in ("-E", f"{name}={value}")]
         command += [str(root / "usr/bin" / f"python{python}"), *arguments]
         started = time.monotonic()
-        # Of this machine's environment nothing but the path to qemu: the guest would get it all.
-        with subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env={"PATH": os.environ.get("PATH", "")},
-            cwd=scratch,
-        ) as process:
-            peak = _Peak(process.pid)
+        lines = []
+        with (
+            errors.open("wb") as stderr,
+            subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                errors="replace",
+                # Of this machine's environment nothing but the path to qemu: the guest would get it all.
+                env={"PATH": os.environ.get("PATH", "")},
+                cwd=scratch,
+            ) as process,
+        ):
+            peak, alarm = _Peak(process.pid), threading.Timer(limit_s, process.kill)
+            alarm.start()
             try:
-                stdout, stderr = process.communicate(timeout=limit_s)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise KitError(
-                    "The emulated program did not come to an end.", where=cpu, value=f"{limit_s:.0f} s"
-                ) from None
+                assert process.stdout is not None
+                for line in process.stdout:
+                    lines.append(line)
+                    on_line(line)
+                process.wait()
             except BaseException:
                 process.kill()
                 raise
             finally:
+                alarm.cancel()
                 peak.stop()
         seconds = time.monotonic() - started
+        if seconds >= limit_s:
+            raise KitError("The emulated program did not come to an end.", where=cpu, value=f"{limit_s:.0f} s")
         calls = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+        told = errors.read_text(encoding="utf-8", errors="replace")
     sockets, written = touched(calls, Path(scratch))
-    return Ran(process.returncode, stdout, stderr, seconds, peak.mb, sockets, written)
+    return Ran(process.returncode, "".join(lines), told, seconds, peak.mb, sockets, written)
 
 
 def touched(calls: str, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:

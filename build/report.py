@@ -6,7 +6,6 @@ escaped; the page loads nothing and runs nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -22,7 +21,7 @@ from boardwright.device.bundles import Golden, Installed, load_bundle
 from boardwright.device.needs import NEEDS, Needs
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.encodings import encoding
-from boardwright.schemas.errors import BadBundle, KitError
+from boardwright.schemas.errors import BadBundle
 from boardwright.schemas.records import spell
 from boardwright.targets.measured import measured
 
@@ -58,7 +57,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Report:
-    """What the page shows. known: device/info.py's.  proof: leaves of the proof file, None where there is none.
+    """What the page shows. known: device/info.py's.  proof: a line for each CPU, None where nothing was proved.
 
     needs: the RAM contract, None where the bundle is for no board.  warning: the best known speed is too slow."""
 
@@ -67,7 +66,7 @@ class Report:
     ladder: Sequence[Rung]
     gates: Sequence[Gate]
     needs: Needs | None
-    proof: Sequence[tuple[str, Any]] | None
+    proof: Sequence[str] | None
     work: Work
     predicted: Sequence[Speed]
     measured: Sequence[Speed]
@@ -95,7 +94,7 @@ def gather(installed: Installed) -> Report:
         ladder=ladder,
         gates=[Gate(name, gates[name], getattr(chosen, name)) for name in GATES if chosen and name in gates],
         needs=_needs(installed),
-        proof=_proof(installed),
+        proof=(proved.lines() if (proved := installed.proof()) else None),
         work=work,
         predicted=[one for one in speeds if one.how == "predicted"],
         measured=[one for one in speeds if one.how == "measured"],
@@ -142,25 +141,6 @@ def _needs(installed: Installed) -> Needs | None:
         return Needs.from_json(path.read_bytes())
     except ValueError as error:
         raise BadBundle(f"A part of the bundle can't be read: {error}.", where=NEEDS) from None
-
-
-def _proof(installed: Installed) -> list[tuple[str, Any]] | None:
-    """What `<bundle>.proof.json` beside the bundle says. A proof of other bytes proves nothing of these."""
-    path = installed.bundle.path.with_name(f"{installed.bundle.path.name}.proof.json")
-    if not path.is_file():
-        return None
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise KitError(f"This proof can't be read: {error}.", where=path, next="prove the bundle again") from None
-    if not isinstance(told, dict) or installed.bundle.id not in map(str, told.values()):
-        raise KitError(
-            "This proof is not of this bundle.",
-            where=path,
-            allowed=f"one that names the bundle's id, {installed.bundle.id[:16]}…",
-            next="prove the bundle again, or move the file away",
-        )
-    return list(info.flat(told))
 
 
 def _speeds(installed: Installed, work: Work) -> list[Speed]:

@@ -9,6 +9,8 @@ Knows nothing of slots or commands. What a bundle holds beside its manifest:
     scores.json     what the build measured
     drafts.bin      what guesses records from documents; may be missing
     sure.json       what a field's probability is worth; may be missing
+    proof.json      what the board's CPU did with it under emulation; may be missing
+    board.json, wheels/, sbom.cdx.json, LICENCES.txt    of a bundle for a board: what it needs, and all that it runs
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boardwright.device.confidence import Calibration
 from boardwright.device.cores import big_cores, pin
+from boardwright.device.proof import PROOF, Proof, read_proof
 from boardwright.schemas.bundle import Bundle, open_bundle
 from boardwright.schemas.errors import BadBundle, KitError
 from boardwright.schemas.keys import trusted_keys
@@ -89,6 +92,11 @@ class Installed:
     def calibration(self) -> Calibration | None:
         """What a field's probability is worth, where the bundle tells. Raises BadBundle."""
         return self._optional(SURE, Calibration.from_json)
+
+    def proof(self) -> Proof | None:
+        """What the board's CPU did under emulation; None where nobody has proved it. Raises BadBundle."""
+        path = self.folder / PROOF
+        return read_proof(path.read_bytes(), self.bundle.manifest, self.bundle.path) if path.is_file() else None
 
     def _optional(self, name: str, read: Callable[[bytes], _PartT]) -> _PartT | None:
         path = self.folder / name

@@ -47,6 +47,7 @@ def as_json(installed: Installed) -> dict[str, Any]:
         "licences": [licence.model_dump() for licence in manifest.licences],
         "scores": installed.scores,
         "golden_documents": len(installed.goldens),
+        "proof": None if (proof := installed.proof()) is None else proof.model_dump(mode="json", exclude={"tokens"}),
         "signed_by": {"key": installed.bundle.key.id, "own": _is_own(installed)},
         "created_by": manifest.created_by,
         "content_ids": manifest.content_ids,
@@ -58,6 +59,8 @@ def table(installed: Installed) -> list[tuple[str, str]]:
     known = as_json(installed)
     task, target, size, signer = known["task"], known["target"], known["size"], known["signed_by"]
     width = max(map(len, task["fields"]))
+    proof = installed.proof()
+    proved = proof.lines() if proof else ["not proved: nobody has run it on the board's CPU, emulated or not"]
     licences = [f"{one['license']}  {one['name']} ({one['source']})" for one in known["licences"]]
     blocks: list[tuple[str, list[str]]] = [
         ("bundle", [f"{known['name']} {known['version']} (release {known['counter']})"]),
@@ -67,6 +70,7 @@ def table(installed: Installed) -> list[tuple[str, str]]:
         ("model", [f"{known['encoding']}, {size['model'] / 1e6:.1f} MB; the bundle {size['bundle'] / 1e6:.1f} MB"]),
         ("student", [known["student"]]),
         ("scores", [f"{path}  {_figure(value)}" for path, value in flat(known["scores"])] or ["none"]),
+        *([("proof", proved)] if installed.target.arch != "any" else []),
         ("licences", licences or ["none stated"]),
         ("signed by", [f"key {signer['key']}, " + ("this machine's own" if signer["own"] else "trusted here")]),
         ("made by", [known["created_by"]]),

@@ -10,10 +10,12 @@ import pytest
 from click.testing import CliRunner
 
 from boardwright.build.cli import cli
+from boardwright.build.prove import add_proof
 from boardwright.build.report import write_report
 from boardwright.device.bundles import load_bundle
 from boardwright.device.needs import Needs
-from boardwright.schemas.errors import BadBundle, KitError
+from boardwright.device.proof import Emulated, Proof, subject
+from boardwright.schemas.errors import BadBundle
 from tests.conftest import make_bundle
 from tests.targets.boards import PI5, bench
 
@@ -120,20 +122,24 @@ def test_without_a_proof_it_says_so(bundle: Path) -> None:
     assert "not proved" in page.parts["Proof under emulation"] and "not proved" in page.parts[""]
 
 
-def test_a_proof_beside_the_bundle_is_shown(bundle: Path) -> None:
-    proof = bundle.with_name(f"{bundle.name}.proof.json")
-    proof.write_text(json.dumps({"bundle": load_bundle(bundle).bundle.id, "how": "emulated", "cpu": {"a76": "ok"}}))
+def test_the_proof_in_the_bundle_is_shown(bundle: Path) -> None:
+    seen = Emulated(
+        cpu="cortex-a76",
+        kernels="dotprod",
+        documents=2,
+        records=2,
+        tokens=2,
+        illegal=0,
+        sockets=(),
+        written=(),
+        rss_mb=270.0,
+        contract_mb=271,
+        seconds=9.0,
+    )
+    of = subject(load_bundle(bundle).bundle.manifest)
+    add_proof(bundle, Proof(subject=of, os="trixie", emulator="qemu", libraries={}, cpus=(seen,), tokens={}))
     page = report(bundle)
-    assert "cpu.a76" in page.parts["Proof under emulation"] and "not proved" not in page.source
-
-
-@pytest.mark.parametrize(
-    ("text", "says"), [('{"bundle": "0"}', "not of this bundle"), ("{", "can't be read"), ("[]", "not")]
-)
-def test_a_proof_of_something_else_is_refused(bundle: Path, text: str, says: str) -> None:
-    bundle.with_name(f"{bundle.name}.proof.json").write_text(text)
-    with pytest.raises(KitError, match=says):
-        report(bundle)
+    assert "2 of 2 golden records" in page.parts["Proof under emulation"] and "not proved" not in page.source
 
 
 def test_predictions_and_measurements_have_tables_of_their_own(
