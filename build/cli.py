@@ -331,6 +331,68 @@ def prove(
     ctx.exit(1 if faults else 0)
 
 
+@cli.command()
+@click.argument("image", type=FILE, required=False)
+@click.option("--device", type=FILE, help="The disk to write to, as in /dev/sdb. Without it, the cards are listed.")
+@click.option("--list", "list_only", is_flag=True, help="List the cards and what speaks against the other disks.")
+@click.option("--serial", help="The disk's serial, given beforehand: for scripts. [default: ask]")
+@click.option("--allow-fixed", is_flag=True, help="Also take a disk that is not removable.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and write nothing.")
+@json_option
+@debug_option
+def flash(
+    image: Path | None,
+    device: Path | None,
+    list_only: bool,
+    serial: str | None,
+    allow_fixed: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Write IMAGE (.img, .img.xz, .img.gz) to a card, read all of it back, and only then make it bootable."""
+    import json
+    import sys
+    from dataclasses import asdict
+
+    from boardwright.build import flash as verb
+    from boardwright.build.disks import disks_json, disks_text
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    if list_only:
+        return click.echo(disks_json() if as_json else disks_text())
+    if image is None or device is None:
+        click.echo(disks_text(), err=as_json)
+        given = f"{image or 'IMAGE'} --device {device or '/dev/sdX'}"
+        raise click.UsageError(f"Say what goes where, as in: boardwright flash {given}")
+
+    def show(text: str) -> None:
+        click.echo(text, err=as_json)
+
+    def ask(question: str) -> str:
+        try:
+            return str(click.prompt(question, err=as_json, default="", show_default=False))
+        except click.Abort:  # Ctrl-C, and here it means what it does elsewhere
+            raise KeyboardInterrupt from None
+
+    with use_reporter(reporter_for("json" if as_json else "auto")):
+        written = verb.flash(
+            image,
+            device,
+            serial=serial,
+            ask=ask if sys.stdin.isatty() else None,
+            allow_fixed=allow_fixed,
+            dry_run=dry_run,
+            show=show,
+        )
+    if as_json:
+        click.echo(json.dumps({"image": str(image), "device": str(device), "written": written and asdict(written)}))
+    elif written is None:
+        click.echo("Nothing was written.")
+    else:
+        click.echo(f"{device} holds {image.name}: {written.text}")
+
+
 def _gates(gates: Gates, given: tuple[str, ...]) -> Gates:
     from dataclasses import asdict, replace
 

@@ -86,3 +86,9 @@ class GateFailed(KitError):
     """A build that ran but does not pass its gates: it makes no bundle."""
 
     exit_code = 1
+
+
+class FlashFailed(KitError):
+    """A disk that was being written to and does not hold the image: it is left as not bootable."""
+
+    exit_code = 1
