@@ -39,11 +39,13 @@ _WRITES = re.compile(
 )
 _SOCKETS = re.compile(r"\bsocket\((?P<family>[A-Z_0-9a-z]+),")
 HARMLESS = ("/dev/null", "/dev/tty")
+# Of this machine alone: looking up a user's name opens one.
+LOCAL = ("PF_UNIX", "PF_LOCAL")
 
 
 @dataclass(frozen=True)
 class Ran:
-    """peak_rss_mb: of the guest's own mappings, MB (10^6).  sockets: address families asked for.
+    """peak_rss_mb: of the guest's own mappings, MB (10^6).  sockets: address families asked for, beside local ones.
     written: absolute paths that were opened to write, made or removed.  signal: that killed the guest, 0 for none."""
 
     returncode: int
@@ -168,7 +170,7 @@ def touched(calls: str, cwd: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
     sockets, written = set(), set()
     for line in calls.splitlines():
         if found := _SOCKETS.search(line):
-            sockets.add(found["family"])
+            sockets |= {found["family"]} - {*LOCAL}
         elif found := _WRITES.search(line):
             path = os.path.normpath(cwd / (found["opened"] or found["changed"] or found["renamed"] or "?"))
             if path not in HARMLESS:

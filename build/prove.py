@@ -38,8 +38,6 @@ from boardwright.targets.profile import Target, all_targets
 LLAMA_WHEEL = "llama_cpp_python-"
 # Emulated, a document takes a minute or two; on a busy machine several times that.
 LIMIT_S, LIMIT_PER_DOCUMENT_S = 300, 600
-# Local sockets, which looking up a user's name opens, are no network.
-LOCAL = ("PF_UNIX", "AF_UNIX", "PF_LOCAL")
 
 
 @dataclass(frozen=True)
@@ -184,7 +182,7 @@ def _emulate(laid: _Subject, cpu: str, board: Target) -> Emulated:
             records=sum(answer["ok"] for answer in answers),
             tokens=_same_tokens(laid.known.setdefault(kernels, {}), answers),
             illegal=illegal,
-            sockets=tuple(sorted({name for run in runs for name in run.sockets if name not in LOCAL})),
+            sockets=tuple(sorted({name for run in runs for name in run.sockets})),
             written=tuple(sorted({path for run in runs for path in run.written if not _inside(path, laid.state)})),
             rss_mb=round(max(run.peak_rss_mb for run in runs), 1),
             contract_mb=laid.needs.ram_mb.get(kernels) or max(laid.needs.ram_mb.values()),
