@@ -28,7 +28,7 @@ _STAT = re.compile(
     r".*?Size: (?P<size>\d+)",
     re.DOTALL,
 )
-_MISSING = "File not found by ext2_lookup"
+_MISSING = ("File not found by ext2_lookup", "Ext2 inode is not a directory")
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,15 @@ class Ext4:
             raise KitError(f"The file system in the image cannot be read: {error}.", where=self.disk.name) from None
 
     def check(self) -> None:
-        """Look at all of it and change nothing. Raises ToolFailed when e2fsck finds anything."""
-        system_tool.run("e2fsck", "-fn", self._device, folder=self.disk.parent)
+        """Look at all of it and change nothing. Raises KitError when e2fsck finds anything."""
+        done = system_tool.run("e2fsck", "-fn", self._device, folder=self.disk.parent, ok=range(256))
+        if done.code:
+            raise KitError(
+                "The file system in the image is damaged.",
+                where=f"e2fsck -fn {self._device}",
+                value=last_words(done.out.decode(errors="replace") or done.err),
+                next="begin with a fresh copy of a stock image",
+            )
 
     def stat(self, path: str) -> Stat | None:
         """None when it is not there. The last part of the path is not followed when it is a link."""
@@ -98,7 +105,7 @@ class Ext4:
         text = done.out.decode(errors="replace")
         found = _STAT.search(text)
         if found is None:
-            if _MISSING in done.err:
+            if any(words in done.err for words in _MISSING):
                 return None
             raise ToolFailed("The image cannot be looked into.", where=path, value=last_words(done.err))
         target = re.search(r'^Fast link dest: "(.*)"$', text, re.MULTILINE)
@@ -117,7 +124,8 @@ class Ext4:
     def read(self, path: str, limit: int = 1 << 20) -> bytes | None:
         """The content of a file, links followed; None when it is not there. Raises KitError beyond `limit` bytes."""
         for _ in range(MAX_LINKS):
-            stat = self.stat(path)
+            # A link's target is the image's word: nothing in it may end the quotes around a request.
+            stat = self.stat(path) if '"' not in path else None
             if stat is None or stat.kind == "directory":
                 return None
             if stat.kind != "symlink":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,18 +146,19 @@ def _os_release(root: Ext4) -> dict[str, str] | None:
     for line in raw.decode(errors="replace").splitlines():
         name, equals, value = line.partition("=")
         if equals and re.fullmatch(r"[A-Z_]+", name):
-            try:
-                values[name] = " ".join(shlex.split(value))
-            except ValueError:
-                values[name] = value
+            with suppress(ValueError):  # quotes that do not end
+                value = " ".join(shlex.split(value))
+            values[name] = "".join(filter(str.isprintable, value))
     return values
 
 
 def _boot_mount(root: Ext4) -> str:
-    """Where the image's fstab puts its FAT partition: /boot/firmware since Bookworm, /boot before."""
+    """Where the image's fstab puts its FAT partition: /boot/firmware since Bookworm, /boot before.
+
+    It becomes part of a script, so a path that would need quotes is none."""
     for line in (root.read("/etc/fstab") or b"").decode(errors="replace").splitlines():
         fields = line.split()
-        if len(fields) >= 3 and fields[2] == "vfat" and fields[1].startswith("/boot"):
+        if len(fields) >= 3 and fields[2] == "vfat" and re.fullmatch(r"/boot[a-z0-9/_-]*", fields[1]):
             return fields[1]
     return "/boot/firmware"
 

@@ -19,6 +19,7 @@ from boardwright.build import image as image_module
 from boardwright.build.board_setup import Setup, setup_of
 from boardwright.build.cli import cli
 from boardwright.build.disk_image import read_table
+from boardwright.build.ext4 import Ext4
 from boardwright.build.image import build_image
 from boardwright.build.injected import Injected, Link
 from boardwright.device.needs import Needs
@@ -39,6 +40,7 @@ from tests.build.os_images import (
 )
 from tests.conftest import make_bundle
 
+inject = Ext4.inject
 HASH = "$6$abcdefgh$" + "x" * 86
 SETUP = {
     "hostname": "till-3",
@@ -188,6 +190,16 @@ def test_the_same_goes_in_no_second_time(tmp_path: Path) -> None:
     assert not (tmp_path / "twice.img").exists()
 
 
+def damage(image: Path) -> None:
+    """The block bitmap of the first group, all zeros."""
+    device = f"{image.name}?offset={48 * MIB}"
+    told = subprocess.run(["dumpe2fs", device], cwd=image.parent, capture_output=True, text=True).stdout
+    block = int(told.split("Block bitmap at ")[1].split()[0])
+    with image.open("r+b") as file:
+        file.seek(48 * MIB + block * 4096)
+        file.write(bytes(4096))
+
+
 def encrypt(image: Path) -> None:
     with image.open("r+b") as file:
         file.seek(48 * MIB)
@@ -237,6 +249,7 @@ def rotten(image: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "words"),
     [
+        (damage, "damaged"),
         (encrypt, "encrypted"),
         (with_volumes, "LVM"),
         (dirty, "not shut down"),
@@ -320,6 +333,56 @@ def test_a_full_disk_is_said_once_and_leaves_nothing(tmp_path: Path, size: int) 
         assert free_in(small) == []
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(5, "Input/output error")])
+def test_whatever_stops_it_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: Any) -> None:
+    base = make_image(tmp_path / "base", BOOKWORM)
+    bundle = bundle_for(tmp_path / "bundle", BOOKWORM)
+
+    def stopped(*arguments: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(Ext4, "verify", stopped)
+    with pytest.raises((KeyboardInterrupt, KitError)):
+        build_image(bundle, base, tmp_path / "new.img")
+    assert free_in(tmp_path) == ["base", "bundle", "keys"]
+
+
+def test_a_file_system_that_is_full_after_all_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """debugfs ends with 0 then, and leaves a file that is cut short."""
+    base = make_image(tmp_path / "base", BOOKWORM, full=True)
+    bundle = bundle_for(tmp_path / "bundle", BOOKWORM, 20 * MIB)
+    monkeypatch.setattr(image_module, "_make_room", lambda *arguments: 0)
+    with pytest.raises(KitError, match="could not be put"):
+        build_image(bundle, base, tmp_path / "new.img")
+    monkeypatch.setattr(Ext4, "inject", _write_half)
+    with pytest.raises(KitError, match="does not read back"):
+        build_image(bundle, base, tmp_path / "new.img")
+    assert free_in(tmp_path) == ["base", "bundle", "keys"]
+
+
+def _write_half(ext4: Ext4, entries: list[Injected | Link], scratch: Path) -> None:
+    """What a tool does that says nothing of its troubles."""
+    files = [one for one in entries if isinstance(one, Injected)]
+    links = [one for one in entries if isinstance(one, Link)]
+    half = [Injected(one.path, b"half", one.mode, one.uid, one.gid, one.replace) for one in files]
+    inject(ext4, [*half, *links], scratch)
+
+
+@pytest.mark.parametrize("path", ["relative", "/a/../b", "/a//b", "/a b", '/a"b', "/a\nb", "/", "", "/ä"])
+def test_a_path_that_would_need_quotes_is_refused(path: str) -> None:
+    with pytest.raises(KitError, match="cannot be put"):
+        Injected(path, b"")
+
+
+def test_something_in_the_way_is_named(tmp_path: Path) -> None:
+    base = make_image(tmp_path / "base", BOOKWORM, change={"opt/file": b""})
+    bundle = bundle_for(tmp_path / "bundle", BOOKWORM)
+    for path in ("/opt/file", "/opt/file/below", "/etc/os-release", "/usr/local/lib/boardwright/bundle.bwb"):
+        with pytest.raises(KitError, match="in the way") as refused:
+            build_image(bundle, base, tmp_path / "new.img", extra=[Injected(path, b"")])
+        assert str(refused.value.value) in path
 
 
 def test_the_output_is_never_the_base(tmp_path: Path) -> None:
