@@ -51,11 +51,31 @@ def _key(text: str) -> str:
 
 def _timezone(text: str) -> str:
     known = zoneinfo.available_timezones()
-    if known and text not in known:
+    # A machine without a list of them can still tell a name from something else.
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*", text) or (known and text not in known):
         raise ValueError(f"there is no such time zone; {did_you_mean(text, known) or 'they look like Europe/Berlin'}")
     return text
 
 
+def _form(pattern: str, words: str) -> AfterValidator:
+    """A pattern that is told in words when a value does not fit."""
+    form = re.compile(pattern)
+
+    def check(text: str) -> str:
+        if not form.fullmatch(text):
+            raise ValueError(words)
+        return text
+
+    return AfterValidator(check)
+
+
+HOSTNAME = _form(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", "a host name is 1 to 63 of a-z, 0-9 and inner dashes")
+LOCALE = _form(r"[a-z]{2,3}_[A-Z]{2}\.UTF-8", "a locale looks like de_DE.UTF-8")
+KEYBOARD = _form(r"[a-z][a-z0-9_-]{1,30}", "a keyboard layout looks like de or us")
+USER = _form(r"[a-z_][a-z0-9_-]{0,31}", "a user name is 1 to 32 of a-z, 0-9, _ and -, a letter first")
+HASH = _form(r"\$(y|5|6)\$[A-Za-z0-9./$=,]{20,200}", "a hash looks like $6$… or $y$…, as `openssl passwd -6` prints it")
+PSK = _form(r"[\x20-\x7e]{8,63}|[0-9A-Fa-f]{64}", "a WPA pass phrase is 8 to 63 letters of ASCII; a key, 64 hex digits")
+COUNTRY = _form(r"[A-Z]{2}", "a country is two capitals, like DE")
 Printable = Annotated[str, AfterValidator(_printable)]
 SshKey = Annotated[Printable, AfterValidator(_key)]
 
@@ -67,11 +87,9 @@ class _Part(BaseModel):
 class User(_Part):
     """password is what the file may hold; `read_setup` turns it into password_hash, and nobody else sees it."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+    name: Annotated[str, USER]
     password: Annotated[Annotated[Printable, Field(min_length=1, max_length=100)] | None, Field(repr=False)] = None
-    password_hash: Annotated[
-        Annotated[str, Field(pattern=r"^\$(y|5|6)\$[A-Za-z0-9./$=,]{20,200}$")] | None, Field(repr=False)
-    ] = None
+    password_hash: Annotated[Annotated[str, HASH] | None, Field(repr=False)] = None
 
     @model_validator(mode="after")
     def _one_way_in(self) -> User:
@@ -91,8 +109,8 @@ class Wifi(_Part):
     """country: ISO 3166 code; radios stay off without one.  psk: the pass phrase, or 64 hex digits."""
 
     ssid: Annotated[Printable, AfterValidator(_ssid)]
-    psk: Annotated[str, Field(pattern=r"^([\x20-\x7e]{8,63}|[0-9A-Fa-f]{64})$", repr=False)]
-    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    psk: Annotated[str, PSK, Field(repr=False)]
+    country: Annotated[str, COUNTRY]
     hidden: bool = False
 
     @property
@@ -104,12 +122,10 @@ class Wifi(_Part):
 
 
 class Setup(_Part):
-    hostname: Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")] | None = None
-    locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}_[A-Z]{2}\.UTF-8$")] | None = None
-    keyboard: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{1,30}$")] | None = None
-    timezone: (
-        Annotated[str, Field(pattern=r"^[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*$"), AfterValidator(_timezone)] | None
-    ) = None
+    hostname: Annotated[str, HOSTNAME] | None = None
+    locale: Annotated[str, LOCALE] | None = None
+    keyboard: Annotated[str, KEYBOARD] | None = None
+    timezone: Annotated[str, AfterValidator(_timezone)] | None = None
     user: User | None = None
     ssh: Ssh | None = None
     wifi: Wifi | None = None

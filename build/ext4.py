@@ -33,7 +33,7 @@ _MISSING = ("File not found by ext2_lookup", "Ext2 inode is not a directory")
 
 @dataclass(frozen=True)
 class Superblock:
-    """Sizes in bytes and counts. free: of blocks, the part that is kept for root left out."""
+    """Sizes in bytes and counts.  free: less than 0 where files have gone into the part that is kept for root."""
 
     block_size: int
     blocks: int
@@ -80,7 +80,7 @@ class Ext4:
             return Superblock(
                 size,
                 int(fields["Block count"]),
-                max(0, free) * size,
+                free * size,
                 int(fields["Free inodes"]),
                 int(fields["Inode count"]),
                 tuple(fields["Filesystem features"].split()),

@@ -231,8 +231,8 @@ def _make_room(found: Found, disk: Path, entries: Sequence[Injected | Link]) -> 
         if missing <= 0 and inodes < block.free_inodes:
             break
         per_inode = block.size // max(1, block.inodes)
-        # New block groups bring tables of their own: a sixteenth is enough for those.
-        extra = max(missing * 17 // 16, (inodes - block.free_inodes) * per_inode, 0) + (4 << 20)
+        # New block groups bring tables of their own (1.6 %), and a twentieth is kept for root.
+        extra = max(missing * 11 // 10, (inodes - block.free_inodes) * per_inode, 0) + (4 << 20)
         with step(f"Grow the root partition by {extra / 1e6:.0f} MB"):
             need_space(disk.parent, 2 * disk.stat().st_blocks * 512 + needed, "grow the image")
             grow_last(disk, found.root_partition.number, extra)
