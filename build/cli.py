@@ -235,6 +235,33 @@ def verify(bundle: Path, key: Path | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("bundle", type=FILE)
+@click.option("--base", type=FILE, required=True, help="Stock OS image, .img or .img.xz; it is only read.")
+@click.option("-o", "--output", type=FILE, required=True, help="The image to make; packed if it ends in .xz.")
+@click.option("--setup", type=FILE, help="TOML: hostname, locale, keyboard, timezone, [user], [ssh], [wifi].")
+@click.option("--key", type=FILE, help="Public key to trust beside this machine's own.")
+@json_option
+@debug_option
+def image(bundle: Path, base: Path, output: Path, setup: Path | None, key: Path | None, as_json: bool) -> None:
+    """Put BUNDLE, its service and a first-boot set-up into an OS image, without root and without mounting.
+
+    Knows Raspberry Pi OS Bookworm and Trixie and Armbian, by the files in the image.
+    """
+    import json
+    from dataclasses import asdict
+
+    from boardwright.build.board_setup import read_setup
+    from boardwright.build.image import build_image
+    from boardwright.build.summary import image_text
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    with use_reporter(reporter_for("json" if as_json else "auto")):
+        built = build_image(bundle, base, output, setup=read_setup(setup) if setup else None, key=key)
+    click.echo(json.dumps(asdict(built), default=str) if as_json else image_text(built))
+
+
+@cli.command()
 @click.option("--bundle", type=FILE, required=True)
 @click.option("--examples", type=FILE, required=True, help="Labelled JSON lines of {id, text, record}.")
 @click.option("--key", type=FILE, help="Public key to trust beside this machine's own.")

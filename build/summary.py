@@ -15,6 +15,7 @@ from boardwright.build.speeds import over_budget
 from boardwright.schemas.compare import Scores
 
 if TYPE_CHECKING:
+    from boardwright.build.image import Built as BuiltImage
     from boardwright.build.ladder import Rung
     from boardwright.build.pipeline import Built
     from boardwright.build.speeds import Speed
@@ -192,3 +193,16 @@ def _measured_here(built: Built) -> str:
         f"({figures['tokens_per_record']:.0f} tokens in {figures['passes_per_record']:.0f} passes a record); "
         f"peak memory {machine['peak_rss_mb']:.0f} MB"
     )
+
+
+def image_text(built: BuiltImage) -> str:
+    """What `boardwright image` made, and what is to be known of it."""
+    grown = f"; its root partition has grown by {built.grown / 1e6:.0f} MB" if built.grown else ""
+    lines = [
+        f"{built.image}: {built.os} as {built.kind}, {built.size / 1e6:.0f} MB unpacked{grown}.",
+        f"{len(built.files)} files put in or changed, each read back and equal; the file systems check clean.",
+        f"sha256 of the unpacked image: {built.sha256}",
+        *(f"note: {note}" for note in built.notes),
+        f"{built.manifest.name} shows it in Raspberry Pi Imager: rpi-imager --repo {built.manifest}",
+    ]
+    return "\n".join(lines)
