@@ -27,14 +27,29 @@ def main() -> None:
     """
 
 
+def _or_active(ctx: click.Context, option: click.Parameter, given: Path | None) -> Path:
+    from boardwright.device.slots import active_folder
+
+    if place := given or active_folder():
+        return place
+    raise click.MissingParameter("Nothing is installed here.", ctx, option)
+
+
+key_option = click.option(
+    "--key", type=FILE, metavar="PUB", help="Trust this public key, beside those of this machine."
+)
+bundle_option = click.option(
+    "--bundle",
+    type=FILE,
+    metavar="B",
+    envvar="BOARDWRIGHT_BUNDLE",
+    callback=_or_active,
+    help="The .bwb file. Default: the bundle that is installed here.",
+)
+
+
 def bundle_options(command: Any) -> Any:
-    for option in (
-        debug_option,
-        click.option("--key", type=FILE, metavar="PUB", help="Trust this public key, beside those of this machine."),
-        click.option(
-            "--bundle", required=True, type=FILE, metavar="B", envvar="BOARDWRIGHT_BUNDLE", help="The .bwb file."
-        ),
-    ):
+    for option in (debug_option, key_option, bundle_option):
         command = option(command)
     return command
 
@@ -260,6 +275,34 @@ def info(bundle: Path, key: Path | None, as_json: bool) -> None:
         click.echo(json.dumps(verb.as_json(installed), ensure_ascii=False, indent=2))
     else:
         _table(verb.table(installed))
+
+
+@main.command()
+@click.option("--bundle", type=FILE, metavar="B", help="Compare with what this bundle needs. Default: the active one.")
+@key_option
+@json_option
+@debug_option
+@click.pass_context
+def doctor(ctx: click.Context, bundle: Path | None, key: Path | None, as_json: bool) -> None:
+    """Look at this board: what it is, and whether a bundle can run on it.
+
+    The exit code is 2 when something refuses; warnings leave it at 0.
+    """
+    import json
+    from dataclasses import asdict
+
+    from boardwright.device import doctor as verb
+    from boardwright.device.bundles import read_needs
+    from boardwright.device.slots import active_folder, state_folder
+
+    place = bundle or active_folder()
+    needs = read_needs(place, key) if place else None
+    findings = list(verb.examine(needs, state_folder()))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(map(verb.show, findings)))
+    ctx.exit(2 if any(finding.verdict == "refusal" for finding in findings) else 0)
 
 
 @main.command()
