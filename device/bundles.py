@@ -31,6 +31,7 @@ from boardwright.device.slots import Slot
 from boardwright.schemas.bundle import Bundle, open_bundle, open_staged
 from boardwright.schemas.errors import BadBundle, KitError
 from boardwright.schemas.keys import trusted_keys
+from boardwright.schemas.minisign import read_public_key
 from boardwright.schemas.task import Task, load_task
 from boardwright.targets.profile import Target
 
@@ -226,7 +227,9 @@ def load_bundle(path: Path, key: Path | None = None, cache: Path | None = None) 
 def open_either(path: Path, key: Path | None = None) -> Bundle:
     """Verify a .bwb file, or the bundle of a slot. Raises BadBundle, KitError."""
     if path.is_dir():
-        return open_staged(Slot(path.resolve()).bundle, trusted_keys(key))
+        slot = Slot(path.resolve())
+        signer = (read_public_key(slot.signer),) if slot.signer.exists() else ()
+        return open_staged(slot.bundle, (*trusted_keys(key), *signer))
     return open_bundle(path, trusted_keys(key))
 
 

@@ -306,6 +306,37 @@ def doctor(ctx: click.Context, bundle: Path | None, key: Path | None, as_json: b
 
 
 @main.command()
+@click.argument("bundle", type=FILE)
+@click.option("--state", type=FILE, metavar="DIR", help="Where slots are. [default: /var/lib/boardwright]")
+@key_option
+@click.option("--no-service", is_flag=True, help="Install no systemd unit.")
+@debug_option
+def install(bundle: Path, state: Path | None, key: Path | None, no_service: bool) -> None:
+    """Make a bundle the active one of this board.
+
+    It is verified, tried beside what runs now, and becomes active by one link; the exit code is 1 when it does not
+    answer here as it did where it was built, 2 when it is refused.
+    """
+    from boardwright.device import install as verb
+    from boardwright.device import service
+    from boardwright.device.doctor import cpu_features
+    from boardwright.device.slots import State, state_folder
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    folder = (state or state_folder()).absolute()
+    with use_reporter(reporter_for()):
+        done = verb.install(bundle, folder, key)
+        if not no_service:
+            service.set_up(State(folder), done.needs.ram_for(cpu_features()))
+    manifest = done.bundle.manifest
+    _say(
+        f"{manifest.bundle_name} (release {manifest.counter}) "
+        + (f"is active: {done.slot.folder}" if done.changed else "is active already")
+    )
+
+
+@main.command()
 @bundle_options
 @click.option("--golden", is_flag=True, help="Run the golden documents too, and compare the records.")
 @threads_option

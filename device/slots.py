@@ -1,6 +1,6 @@
 """The state folder of a board: slots, the one link that says which is active, and where documents come and go.
 
-    slots/<first 16 of bundle id>/bundle, venv    installed bundles: the active one and the one before
+    slots/<first 16 of bundle id>/bundle, venv, signer.pub    installed bundles: the active one and the one before
     active -> slots/<…>                           the one link that an install switches, last
     previous -> slots/<…>                         what was active before, kept to go back to
     counters.json                                 the newest release of each bundle that was ever active here
@@ -24,7 +24,6 @@ from boardwright.schemas.errors import KitError
 
 DEFAULT = Path("/var/lib/boardwright")
 ACTIVE, PREVIOUS, COUNTERS = "active", "previous", "counters.json"
-BUNDLE, VENV = "bundle", "venv"
 
 
 @dataclass(frozen=True)
@@ -35,15 +34,24 @@ class Slot:
 
     @property
     def bundle(self) -> Path:
-        return self.folder / BUNDLE
+        return self.folder / "bundle"
+
+    @property
+    def venv(self) -> Path:
+        return self.folder / "venv"
 
     @property
     def python(self) -> Path:
-        return self.folder / VENV / "bin" / "python"
+        return self.venv / "bin" / "python"
 
     @property
     def program(self) -> Path:
-        return self.folder / VENV / "bin" / "boardwright-device"
+        return self.venv / "bin" / "boardwright-device"
+
+    @property
+    def signer(self) -> Path:
+        """The public key that the bundle was verified with."""
+        return self.folder / "signer.pub"
 
 
 @dataclass(frozen=True)
@@ -87,7 +95,7 @@ class State:
             make_folder(self.folder / "slots")
             with alone(self.folder):
                 # Holding the lock, whatever is still called this was left behind by a process that was killed.
-                for left in self.folder.glob(".*.new"):
+                for left in (*self.folder.glob(".*.new"), *self.folder.glob(".*.part")):
                     left.unlink()
                 yield
 

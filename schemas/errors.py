@@ -86,3 +86,9 @@ class GateFailed(KitError):
     """A build that ran but does not pass its gates: it makes no bundle."""
 
     exit_code = 1
+
+
+class InstallFailed(KitError):
+    """A slot that was made and does not hold on this board: what was active before still is."""
+
+    exit_code = 1
