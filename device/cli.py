@@ -352,6 +352,31 @@ def verify(ctx: click.Context, bundle: Path, key: Path | None, golden: bool, thr
     ctx.exit(1 if failed else 0)
 
 
+@main.command()
+@bundle_options
+@click.option("--state", type=FILE, metavar="DIR", help="Where inbox/ is. [default: /var/lib/boardwright]")
+@click.option("--interval", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds between looks.")
+@threads_option
+def watch(bundle: Path, key: Path | None, state: Path | None, interval: float, threads: int | None) -> None:
+    """Turn the documents of a folder into records, as they come, until told to stop.
+
+    inbox/*.txt and *.jsonl become outbox/*.json and *.jsonl; what fails goes to failed/ with its reason. SIGTERM
+    finishes the document at hand.
+    """
+    from contextlib import closing
+
+    from boardwright.device import watch as verb
+    from boardwright.device.bundles import load_bundle
+    from boardwright.device.slots import State, state_folder
+
+    place = State((state or state_folder()).absolute())
+    with verb.until_told() as stop, closing(load_bundle(bundle, key).harness(threads=threads)) as harness:
+        verb.notify("READY=1")
+        _say(f"watching {place.inbox}")
+        verb.watch(harness.extract_many, place, stop, _say, interval)
+        verb.notify("STOPPING=1")
+
+
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
