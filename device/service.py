@@ -21,9 +21,9 @@ USER = "boardwright"
 PROGRAM = "usr/local/bin/boardwright-device"
 # Documents and their records beside the contract, which is of the harness at its documents' longest.
 MEMORY_HEAD_ROOM = 1.25
-# Address space beside what is resident: programs and libraries, 8 MiB of stack and 64 MiB of malloc arena a thread, most
-# of it never touched. Measured with 2 threads on x86-64: 566 MB of it for 235 MB resident. This leaves room for eight
-# threads and more, for it only has to catch a leak before the board swaps itself to death.
+# Address space beside what is resident: programs and libraries, 8 MiB of stack and 64 MiB of malloc arena a thread,
+# most of it never touched. Measured with 2 threads on x86-64: 566 MB of it for 235 MB resident. This leaves room for
+# eight threads and more, for it only has to catch a leak before the board swaps itself to death.
 ADDRESS_SPACE_MB = 2048
 
 TEMPLATE = """\
