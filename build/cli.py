@@ -420,6 +420,47 @@ def flash(
         click.echo(f"{device} holds {image.name}: {written.text}")
 
 
+@cli.command()
+@click.argument("bundle", type=FILE)
+@click.argument("board", metavar="USER@BOARD")
+@click.option("--port", type=click.IntRange(1, 65535), help="Of the board's ssh server.")
+@click.option("--identity", type=FILE, help="Private key for ssh. [default: as ssh finds it]")
+@click.option("--key", type=FILE, help="Public key to trust beside this machine's own.")
+@click.option("--dry-run", is_flag=True, help="Only look whether the board will do; write nothing there.")
+@debug_option
+@click.pass_context
+def push(
+    ctx: click.Context,
+    bundle: Path,
+    board: str,
+    port: int | None,
+    identity: Path | None,
+    key: Path | None,
+    dry_run: bool,
+) -> None:
+    """Send BUNDLE to a board over ssh, and install it there.
+
+    A push that was cut off goes on where it was. The exit code is that of the board's installer.
+    """
+    from boardwright.build import push as verb
+    from boardwright.build.ssh import connect
+    from boardwright.device.doctor import show
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    parcel = verb.parcel(bundle, key)
+    with connect(board, port, identity) as there:
+        with use_reporter(reporter_for()):
+            seen = verb.look(there, parcel)
+        refused = [finding for finding in seen.findings if finding.verdict == "refusal"]
+        if dry_run or refused:
+            click.echo("\n".join(map(show, seen.findings if dry_run else refused)), err=not dry_run)
+            ctx.exit(2 if refused else 0)
+        with use_reporter(reporter_for()):
+            verb.send(there, parcel, seen.arrived)
+        ctx.exit(verb.install(there, parcel, seen.sudo))
+
+
 def _gates(gates: Gates, given: tuple[str, ...]) -> Gates:
     from dataclasses import asdict, replace
 

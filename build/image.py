@@ -19,10 +19,11 @@ from boardwright.build.image_file import finish, unpack, workplace
 from boardwright.build.image_kind import Found, inspect
 from boardwright.build.imager_manifest import write_manifest
 from boardwright.build.injected import Injected, Link
-from boardwright.device.needs import NEEDS, Needs
+from boardwright.device.bundles import MAX_PART, TARGET, board_needs
+from boardwright.device.needs import Needs
 from boardwright.schemas.bundle import Bundle, open_bundle
 from boardwright.schemas.durable import need_space
-from boardwright.schemas.errors import BadBundle, KitError
+from boardwright.schemas.errors import KitError
 from boardwright.schemas.keys import trusted_keys
 from boardwright.schemas.steps import step
 from boardwright.targets.profile import Target
@@ -33,7 +34,6 @@ TRUSTED = "/etc/boardwright/trusted"
 TOOLS = ("sfdisk", "blkid", "debugfs", "dumpe2fs", "e2fsck", "resize2fs", "mcopy", "mdir")
 # What a system needs of its root until it has grown it to the card's size, at its first boot.
 HEAD_ROOM = 16 << 20
-MAX_PART = 1 << 20
 
 INSTALL_UNIT = f"""[Unit]
 Description=Install the boardwright bundle that this image carries
@@ -87,7 +87,7 @@ def build_image(
         raise KitError("The image would be written over its base.", where=output, next="name another file with -o")
     with step(f"Verify {bundle.name}"):
         opened = open_bundle(bundle, trusted_keys(key))
-        needs, target = _needs(opened)
+        needs, target = board_needs(opened), Target.model_validate_json(opened.read(TARGET, MAX_PART))
     with workplace(output) as place:
         disk = place / "disk.img"
         with step(f"Copy {base.name}") as doing:
@@ -152,22 +152,6 @@ def bootstrap() -> bytes:
         raise KitError(
             "device/bootstrap.py is missing from this installation.", next="install boardwright again"
         ) from None
-
-
-def _needs(bundle: Bundle) -> tuple[Needs, Target]:
-    names = {entry.name for entry in bundle.manifest.files}
-    if NEEDS not in names:
-        raise BadBundle(
-            "This bundle brings no wheels for a board, so no board could install it.",
-            where=bundle.path,
-            value=f"made for {bundle.manifest.target}",
-            next="boardwright build TASK --target BOARD; `boardwright targets` lists them",
-        )
-    try:
-        needs = Needs.from_json(bundle.read(NEEDS, MAX_PART))
-        return needs, Target.model_validate_json(bundle.read("target.json", MAX_PART))
-    except ValueError as error:  # pydantic's ValidationError is one
-        raise BadBundle(f"The bundle does not say what it needs: {error}.", where=bundle.path) from None
 
 
 def _fits(found: Found, needs: Needs, target: Target) -> None:

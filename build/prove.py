@@ -24,8 +24,8 @@ from boardwright.build.emulation import Ran, check_qemu, dress, run_python
 from boardwright.build.pack import next_counter
 from boardwright.build.store import Store
 from boardwright.build.wheels import unpack
-from boardwright.device.bundles import GOLDEN, MAX_PART, Golden
-from boardwright.device.needs import NEEDS, WHEELS, Needs
+from boardwright.device.bundles import GOLDEN, MAX_PART, Golden, board_needs
+from boardwright.device.needs import WHEELS, Needs
 from boardwright.device.proof import PROOF, Emulated, Proof, read_proof, subject
 from boardwright.schemas.bundle import Bundle, describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
@@ -62,7 +62,7 @@ def prove(path: Path, store: Store, *, cpus: Sequence[str] = (), documents: int 
     Raises BadBundle for one that carries no wheels, KitError."""
     bundle = open_bundle(path, trusted_keys(key))
     emulator = check_qemu()
-    needs = read_needs(bundle)
+    needs = board_needs(bundle)
     target = Target.model_validate_json(bundle.read("target.json", MAX_PART))
     goldens = [Golden.model_validate_json(line) for line in bundle.read(GOLDEN, MAX_PART).splitlines()]
     goldens = sorted(goldens, key=lambda one: (len(one.prompt_ids), one.id))[: documents or None]
@@ -126,21 +126,6 @@ def add_proof(path: Path, proof: Proof, key: Path | None = None) -> Path:
         manifest = make_manifest(fields | {"counter": next_counter(manifest)})
         write_bundle(path, manifest, files, secret)
     return path
-
-
-def read_needs(bundle: Bundle) -> Needs:
-    """What the bundle needs of a board. Raises BadBundle for one that is made for the machine that built it."""
-    if NEEDS not in {entry.name for entry in bundle.manifest.files}:
-        raise BadBundle(
-            "This bundle carries no wheels: it is for the kind of machine that built it.",
-            where=bundle.path,
-            value=bundle.manifest.target,
-            next="build it for a board: boardwright build TASK --target BOARD (see `boardwright targets`)",
-        )
-    try:
-        return Needs.from_json(bundle.read(NEEDS, MAX_PART))
-    except ValueError as error:
-        raise BadBundle(f"{error}.", where=bundle.path, next="build the bundle again") from None
 
 
 def board_like(cpu: str, target: Target) -> Target:

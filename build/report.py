@@ -17,8 +17,8 @@ from boardwright.build.roofline import TYPICAL, Work, model_shape
 from boardwright.build.speeds import Speed, measured_speed, over_budget, predicted_speed, same_model
 from boardwright.build.summary import percent
 from boardwright.device import info
-from boardwright.device.bundles import Golden, Installed, load_bundle
-from boardwright.device.needs import NEEDS, Needs
+from boardwright.device.bundles import Golden, Installed, load_bundle, needs_of
+from boardwright.device.needs import Needs
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.encodings import encoding
 from boardwright.schemas.errors import BadBundle
@@ -93,7 +93,7 @@ def gather(installed: Installed) -> Report:
         installed=installed,
         ladder=ladder,
         gates=[Gate(name, gates[name], getattr(chosen, name)) for name in GATES if chosen and name in gates],
-        needs=_needs(installed),
+        needs=needs_of(installed.bundle),
         proof=(proved.lines() if (proved := installed.proof()) else None),
         work=work,
         predicted=[one for one in speeds if one.how == "predicted"],
@@ -131,16 +131,6 @@ def _ladder(scores: Mapping[str, Any]) -> list[Rung]:
         ]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadBundle(f"The scores in this bundle can't be read: {error!r}.", where="scores.json") from None
-
-
-def _needs(installed: Installed) -> Needs | None:
-    path = installed.folder / NEEDS
-    if not path.is_file():
-        return None
-    try:
-        return Needs.from_json(path.read_bytes())
-    except ValueError as error:
-        raise BadBundle(f"A part of the bundle can't be read: {error}.", where=NEEDS) from None
 
 
 def _speeds(installed: Installed, work: Work) -> list[Speed]:

@@ -28,10 +28,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boardwright.device.confidence import Calibration
 from boardwright.device.cores import big_cores, pin
+from boardwright.device.needs import NEEDS, REQUIREMENTS, Needs
 from boardwright.device.proof import PROOF, Proof, read_proof
-from boardwright.schemas.bundle import Bundle, open_bundle
+from boardwright.device.slots import Slot
+from boardwright.schemas.bundle import Bundle, open_bundle, open_staged
 from boardwright.schemas.errors import BadBundle, KitError
 from boardwright.schemas.keys import trusted_keys
+from boardwright.schemas.minisign import read_public_key
 from boardwright.schemas.task import Task, load_task
 from boardwright.targets.profile import Target
 
@@ -217,16 +220,52 @@ def cache_folder() -> Path:
 def load_bundle(path: Path, key: Path | None = None, cache: Path | None = None) -> Installed:
     """Verify a bundle, lay it out and read it; nothing is written before signature and hashes hold.
 
-    key: a .pub file to trust beside those of this machine.  cache: where to lay it out, `cache_folder()` unless told.
-    Raises BadBundle, BadTask, NoSpace, KitError."""
-    bundle = open_bundle(path, trusted_keys(key))
+    path: a .bwb file, or a slot, where it is laid out already.  key: a .pub file to trust beside those of this machine.
+    cache: where to lay a file out, `cache_folder()` unless told.  Raises BadBundle, BadTask, NoSpace, KitError."""
+    bundle = open_either(path, key)
     target = _part(Target, bundle.read(TARGET, MAX_PART), f"{path}: {TARGET}")
     goldens = tuple(_goldens(bundle))
     scores = _object(bundle.read(SCORES, MAX_PART), f"{path}: {SCORES}")
-    folder = bundle.stage(cache or cache_folder())
+    folder = bundle.path if bundle.path.is_dir() else bundle.stage(cache or cache_folder())
     with _no_bytecode():
         task = load_task(folder / TASK)
     return Installed(bundle, folder, task, target, goldens, scores)
+
+
+def open_either(path: Path, key: Path | None = None) -> Bundle:
+    """Verify a .bwb file, or the bundle of a slot. Raises BadBundle, KitError."""
+    if path.is_dir():
+        slot = Slot(path.resolve())
+        signer = (read_public_key(slot.signer),) if slot.signer.exists() else ()
+        return open_staged(slot.bundle, (*trusted_keys(key), *signer))
+    return open_bundle(path, trusted_keys(key))
+
+
+def read_needs(path: Path, key: Path | None = None) -> Needs | None:
+    """What a bundle needs of a board; None for one that runs where it was made. Raises BadBundle, KitError."""
+    return needs_of(open_either(path, key))
+
+
+def needs_of(bundle: Bundle) -> Needs | None:
+    if not bundle.has(NEEDS):
+        return None
+    try:
+        return Needs.from_json(bundle.read(NEEDS, MAX_PART))
+    except ValueError as error:
+        raise BadBundle(f"A part of the bundle can't be read: {error}.", where=bundle.path, next=REBUILD) from None
+
+
+def board_needs(bundle: Bundle) -> Needs:
+    """What a bundle for a board needs of it. Raises BadBundle for one that carries no wheels."""
+    needs = needs_of(bundle)
+    if needs is None or not bundle.has(REQUIREMENTS):
+        raise BadBundle(
+            "This bundle was not built for a board: it carries no wheels.",
+            where=bundle.path,
+            value=bundle.manifest.target,
+            next="boardwright build TASK --target BOARD (`boardwright targets` lists them); here, `extract` runs it",
+        )
+    return needs
 
 
 def _goldens(bundle: Bundle) -> Iterator[Golden]:

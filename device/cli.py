@@ -27,14 +27,29 @@ def main() -> None:
     """
 
 
+def _or_active(ctx: click.Context, option: click.Parameter, given: Path | None) -> Path:
+    from boardwright.device.slots import active_folder
+
+    if place := given or active_folder():
+        return place
+    raise click.MissingParameter("Nothing is installed here.", ctx, option)
+
+
+key_option = click.option(
+    "--key", type=FILE, metavar="PUB", help="Trust this public key, beside those of this machine."
+)
+bundle_option = click.option(
+    "--bundle",
+    type=FILE,
+    metavar="B",
+    envvar="BOARDWRIGHT_BUNDLE",
+    callback=_or_active,
+    help="The .bwb file. Default: the bundle that is installed here.",
+)
+
+
 def bundle_options(command: Any) -> Any:
-    for option in (
-        debug_option,
-        click.option("--key", type=FILE, metavar="PUB", help="Trust this public key, beside those of this machine."),
-        click.option(
-            "--bundle", required=True, type=FILE, metavar="B", envvar="BOARDWRIGHT_BUNDLE", help="The .bwb file."
-        ),
-    ):
+    for option in (debug_option, key_option, bundle_option):
         command = option(command)
     return command
 
@@ -266,8 +281,68 @@ def info(bundle: Path, key: Path | None, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--bundle", type=FILE, metavar="B", help="Compare with what this bundle needs. Default: the active one.")
+@key_option
+@json_option
+@debug_option
+@click.pass_context
+def doctor(ctx: click.Context, bundle: Path | None, key: Path | None, as_json: bool) -> None:
+    """Look at this board: what it is, and whether a bundle can run on it.
+
+    The exit code is 2 when something refuses; warnings leave it at 0.
+    """
+    import json
+    from dataclasses import asdict
+
+    from boardwright.device import doctor as verb
+    from boardwright.device.bundles import read_needs
+    from boardwright.device.slots import active_folder, state_folder
+
+    place = bundle or active_folder()
+    needs = read_needs(place, key) if place else None
+    findings = list(verb.examine(needs, state_folder()))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False, indent=2))
+    else:
+        click.echo("\n".join(map(verb.show, findings)))
+    ctx.exit(2 if any(finding.verdict == "refusal" for finding in findings) else 0)
+
+
+@main.command()
+@click.argument("bundle", type=FILE)
+@click.option("--state", type=FILE, metavar="DIR", help="Where slots are. [default: /var/lib/boardwright]")
+@key_option
+@click.option("--no-service", is_flag=True, help="Install no systemd unit.")
+@debug_option
+def install(bundle: Path, state: Path | None, key: Path | None, no_service: bool) -> None:
+    """Make a bundle the active one of this board.
+
+    It is verified, tried beside what runs now, and becomes active by one link; the exit code is 1 when it does not
+    answer here as it did where it was built, 2 when it is refused.
+    """
+    from boardwright.device import install as verb
+    from boardwright.device import service
+    from boardwright.device.doctor import cpu_features
+    from boardwright.device.slots import State, state_folder
+    from boardwright.schemas.reporters import reporter_for
+    from boardwright.schemas.steps import use_reporter
+
+    folder = (state or state_folder()).absolute()
+    with use_reporter(reporter_for()):
+        done = verb.install(bundle, folder, key)
+        if not no_service:
+            service.set_up(State(folder), done.needs.ram_for(cpu_features()))
+    manifest = done.bundle.manifest
+    _say(
+        f"{manifest.bundle_name} (release {manifest.counter}) "
+        + (f"is active: {done.slot.folder}" if done.changed else "is active already")
+    )
+
+
+@main.command()
 @bundle_options
 @click.option("--golden", is_flag=True, help="Run the golden documents too, and compare the records.")
+@click.option("--seconds", type=click.FloatRange(0), metavar="S", help="Begin no other golden document after so long.")
 @click.option(
     "--document", "chosen", multiple=True, metavar="ID", help="With --golden: only this one; may be repeated."
 )
@@ -280,6 +355,7 @@ def verify(
     key: Path | None,
     golden: bool,
     chosen: tuple[str, ...],
+    seconds: float | None,
     threads: int | None,
     as_json: bool,
 ) -> None:
@@ -290,13 +366,38 @@ def verify(
     from boardwright.device import verify as verb
 
     failed = 0
-    for check in verb.verify(bundle, key, golden=golden, threads=threads, documents=chosen):
+    for check in verb.verify(bundle, key, golden=golden, threads=threads, documents=chosen, seconds=seconds):
         failed += not check.ok
         if as_json:
             click.echo(json.dumps(asdict(check), ensure_ascii=False))
         elif not (check.ok and check.detail):
             click.echo(f"{'ok' if check.ok else 'failed':<8}{check.name + ':':<11}{check.text}")
     ctx.exit(1 if failed else 0)
+
+
+@main.command()
+@bundle_options
+@click.option("--state", type=FILE, metavar="DIR", help="Where inbox/ is. [default: /var/lib/boardwright]")
+@click.option("--interval", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds between looks.")
+@threads_option
+def watch(bundle: Path, key: Path | None, state: Path | None, interval: float, threads: int | None) -> None:
+    """Turn the documents of a folder into records, as they come, until told to stop.
+
+    inbox/*.txt and *.jsonl become outbox/*.json and *.jsonl; what fails goes to failed/ with its reason. SIGTERM
+    finishes the document at hand.
+    """
+    from contextlib import closing
+
+    from boardwright.device import watch as verb
+    from boardwright.device.bundles import load_bundle
+    from boardwright.device.slots import State, state_folder
+
+    place = State((state or state_folder()).absolute())
+    with verb.until_told() as stop, closing(load_bundle(bundle, key).harness(threads=threads)) as harness:
+        verb.notify("READY=1")
+        _say(f"watching {place.inbox}")
+        verb.watch(harness.extract_many, place, stop, _say, interval)
+        verb.notify("STOPPING=1")
 
 
 def _say(text: str) -> None:

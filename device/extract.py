@@ -78,13 +78,15 @@ def write_records(
     return failed
 
 
-def json_line(document: Document, outcome: Result | KitError) -> str:
+def json_line(document: Document, outcome: Result | KitError, **more: str) -> str:
+    """One document's outcome.  more: what else to say of it, behind its id."""
     if isinstance(outcome, KitError):
-        return spell({"id": document.id, "error": error_fields(outcome)})
+        return spell({"id": document.id, **more, "error": error_fields(outcome)})
     ms = outcome.timing
     return spell(
         {
             "id": document.id,
+            **more,
             "record": outcome.record.model_dump(mode="json"),
             "spans": {path: list(span) for path, span in outcome.spans.items()},
             "confidence": {path: round(value, 4) for path, value in outcome.confidence.items()},

@@ -42,7 +42,7 @@ def as_json(installed: Installed) -> dict[str, Any]:
         "target": {"name": installed.target.name, "board": installed.target.board},
         "runtime": manifest.runtime,
         "encoding": manifest.encoding,
-        "size": {"model": installed.model_bytes, "bundle": installed.bundle.path.stat().st_size},
+        "size": {"model": installed.model_bytes, "bundle": installed.bundle.size},
         "student": manifest.student,
         "licences": [licence.model_dump() for licence in manifest.licences],
         "scores": installed.scores,

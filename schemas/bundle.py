@@ -133,21 +133,29 @@ def write_bundle(path: Path, manifest: Manifest, files: Mapping[str, Path], secr
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle that has been verified from the first byte to the last.
+    """A bundle that has been verified from the first byte to the last: a `.bwb` file, or a folder that is staged.
 
-    The file may change afterwards, so nothing here rests on that: every later read checks the hash again."""
+    Both may change afterwards, so nothing here rests on that: every later read checks the hash again."""
 
     path: Path
     manifest: Manifest
     manifest_bytes: bytes = field(repr=False)
     signature_bytes: bytes = field(repr=False)
     key: PublicKey
-    _offsets: Mapping[str, int] = field(repr=False)  # name -> where its content starts
+    _places: Mapping[str, tuple[Path, int]] = field(repr=False)  # name -> file, and where in it the content starts
 
     @property
     def id(self) -> str:
         """sha256 of the manifest, which names every other byte by hash."""
         return hashlib.sha256(self.manifest_bytes).hexdigest()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the bundle as one file."""
+        return _container_size(_sizes(self.manifest, len(self.manifest_bytes), len(self.signature_bytes)))
+
+    def has(self, name: str) -> bool:
+        return name in self._places
 
     def read(self, name: str, limit: int) -> bytes:
         """The content of one file of at most `limit` bytes. Raises BadBundle."""
@@ -159,18 +167,21 @@ class Bundle:
                 "A file in the bundle is too long.", where=f"{self.path}: {name}", value=entry.size, allowed=limit
             )
         content = bytearray()
-        with disk(self.path, "read the bundle"), open_regular(self.path) as source:
-            source.seek(self._offsets[name])
+        place, offset = self._places[name]
+        with disk(self.path, "read the bundle"), open_regular(place) as source:
+            source.seek(offset)
             _copy(source, entry, content.extend, f"{self.path}: {name}")
         return bytes(content)
 
-    def stage(self, folder: Path) -> Path:
-        """Unpack into `folder/<first 16 digits of id>` and return that; it is on the disk, complete and verified.
+    def stage(self, folder: Path, name: str | None = None) -> Path:
+        """Unpack into `folder/<name>` and return that; it is on the disk, complete and verified.
+
+        name: the first 16 digits of the id unless told.
 
         A staged folder holds the manifest, its signature and its files, and nothing else: it belongs to the bundle.
         One that is there already is used again if every byte in it hashes right; anything else there (a foreign file
         too) is damage, and the folder is made anew. Raises BadBundle, NoSpace, KitError."""
-        target = folder / self.id[:16]
+        target = folder / (name or self.id[:16])
         with disk(folder, "stage the bundle"):
             make_folder(folder)
             with alone(folder):
@@ -179,7 +190,7 @@ class Bundle:
                     shutil.rmtree(left)
                 # All hashes, not sizes and a marker: the bundle was hashed a moment ago to open it, so this costs as
                 # much again at most, and a rotten SD card or an edit in place keeps sizes and markers as they are.
-                if self._is_staged(target):
+                if self.is_staged(target):
                     return target
                 need_space(folder, sum(entry.size for entry in self.manifest.files), "stage the bundle")
                 temp = Path(tempfile.mkdtemp(prefix=".staging-", dir=folder))
@@ -201,13 +212,14 @@ class Bundle:
             with create(temp / name) as out:
                 out.write(data)
                 sync(out)
-        with open_regular(self.path) as source:
-            for entry in self.manifest.files:
-                place = temp / entry.name
-                for parent in reversed(place.relative_to(temp).parents[:-1]):
-                    (temp / parent).mkdir(exist_ok=True)
-                    folders.add(temp / parent)
-                source.seek(self._offsets[entry.name])
+        for entry in self.manifest.files:
+            place = temp / entry.name
+            for parent in reversed(place.relative_to(temp).parents[:-1]):
+                (temp / parent).mkdir(exist_ok=True)
+                folders.add(temp / parent)
+            origin, offset = self._places[entry.name]
+            with open_regular(origin) as source:
+                source.seek(offset)
                 with create(place) as out:
                     # Hashed on the way out: the file may not be the one that was verified any more.
                     _copy(source, entry, out.write, f"{self.path}: {entry.name}")
@@ -216,7 +228,8 @@ class Bundle:
             made.chmod(0o755)
             sync_folder(made)
 
-    def _is_staged(self, target: Path) -> bool:
+    def is_staged(self, target: Path) -> bool:
+        """Whether a folder holds this bundle, every byte of it, and nothing else."""
         wanted = {entry.name: (entry.size, entry.sha256) for entry in self.manifest.files}
         for name, data in ((MANIFEST_NAME, self.manifest_bytes), (SIGNATURE_NAME, self.signature_bytes)):
             wanted[name] = (len(data), hashlib.sha256(data).hexdigest())
@@ -242,14 +255,7 @@ def open_bundle(path: Path, trusted: Sequence[PublicKey] | None = None) -> Bundl
     with disk(path, "read the bundle"), open_regular(path) as source:
         raw, at = _front_member(source, path, MANIFEST_NAME, 0, MAX_MANIFEST)
         signature_bytes, end = _front_member(source, path, SIGNATURE_NAME, at, minisign.MAX_FILE)
-        key = _check_signature(path, raw, signature_bytes, trusted)
-        manifest = parse_manifest(raw, f"{path}: {MANIFEST_NAME}")
-        if manifest.key_id != key.id or not _is_our_form(manifest, signature_bytes):
-            raise BadBundle(
-                "The signature file is not the one that belongs to this manifest.",
-                where=f"{path}: {SIGNATURE_NAME}",
-                next=DAMAGED,
-            )
+        key, manifest = _vouched(path, raw, signature_bytes, trusted)
         sizes = _sizes(manifest, len(raw), len(signature_bytes))
         there, expected = os.fstat(source.fileno()).st_size, _container_size(sizes)
         if there != expected:
@@ -264,18 +270,57 @@ def open_bundle(path: Path, trusted: Sequence[PublicKey] | None = None) -> Bundl
             _Member(MANIFEST_NAME, len(raw), zlib.crc32(raw), 0),
             _Member(SIGNATURE_NAME, len(signature_bytes), zlib.crc32(signature_bytes), at),
         ]
-        offsets = {}
+        places = {}
         for entry in manifest.files:
             where = f"{path}: {entry.name}"
             # The header holds the checksum of what follows, so it is kept and compared after that.
             header = source.read(_LOCAL.size + len(entry.name))
-            offsets[entry.name] = source.tell()
+            places[entry.name] = path, source.tell()
             crc = _copy(source, entry, lambda chunk: None, where)
             members.append(_Member(entry.name, entry.size, crc, end))
             _same(header, members[-1].local(), where)
             end += len(header) + entry.size
         _same(source.read(expected - end + 1), _directory(members, end), f"{path}: central directory")
-    return Bundle(path, manifest, raw, signature_bytes, key, offsets)
+    return Bundle(path, manifest, raw, signature_bytes, key, places)
+
+
+def open_staged(folder: Path, trusted: Sequence[PublicKey] | None = None) -> Bundle:
+    """Verify a bundle that `stage` has unpacked, every byte of it. trusted: None for the keys of this machine.
+
+    Raises BadBundle for anything but the one valid form, signed by a trusted key."""
+    if trusted is None:
+        trusted = trusted_keys()
+    found = []
+    for name, limit in ((MANIFEST_NAME, MAX_MANIFEST), (SIGNATURE_NAME, minisign.MAX_FILE)):
+        with disk(folder, "read the installed bundle"), open_regular(folder / name, follow=False) as source:
+            found.append(source.read(limit + 1))
+    raw, signature_bytes = found
+    key, manifest = _vouched(folder, raw, signature_bytes, trusted)
+    places = {entry.name: (folder / entry.name, 0) for entry in manifest.files}
+    bundle = Bundle(folder, manifest, raw, signature_bytes, key, places)
+    if not bundle.is_staged(folder):
+        raise BadBundle(
+            "A file of the installed bundle is damaged, missing or does not belong to it.",
+            where=folder,
+            next="install the bundle again",
+        )
+    return bundle
+
+
+def _vouched(
+    path: Path, raw: bytes, signature_bytes: bytes, trusted: Sequence[PublicKey]
+) -> tuple[PublicKey, Manifest]:
+    """The manifest, and the trusted key that signed it. Raises BadBundle; before the signature holds, nothing of the
+    manifest is looked at."""
+    key = _check_signature(path, raw, signature_bytes, trusted)
+    manifest = parse_manifest(raw, f"{path}: {MANIFEST_NAME}")
+    if manifest.key_id != key.id or not _is_our_form(manifest, signature_bytes):
+        raise BadBundle(
+            "The signature file is not the one that belongs to this manifest.",
+            where=f"{path}: {SIGNATURE_NAME}",
+            next=DAMAGED,
+        )
+    return key, manifest
 
 
 def _front_member(source: BinaryIO, path: Path, name: str, offset: int, limit: int) -> tuple[bytes, int]:

@@ -92,3 +92,9 @@ class FlashFailed(KitError):
     """A disk that was being written to and does not hold the image: it is left as not bootable."""
 
     exit_code = 1
+
+
+class InstallFailed(KitError):
+    """A slot that was made and does not hold on this board: what was active before still is."""
+
+    exit_code = 1

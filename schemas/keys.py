@@ -5,6 +5,9 @@
         boardwright.pub     its public half, to copy into the trusted/ folder of a board
         trusted/*.pub       others whose bundles are accepted here
 
+    /etc/boardwright/trusted/*.pub      whose bundles are accepted from every user of this machine: how a board keeps
+                                        them; not looked at where $BOARDWRIGHT_KEYS names a folder
+
 Knows nothing of bundles.
 """
 
@@ -25,6 +28,8 @@ from boardwright.schemas.minisign import (
     read_secret_key,
     write_secret_key,
 )
+
+SYSTEM = Path("/etc/boardwright")
 
 
 def keys_folder() -> Path:
@@ -82,22 +87,26 @@ def signing_key() -> SecretKey:
 
 
 def trusted_keys(extra: Path | None = None) -> tuple[PublicKey, ...]:
-    """The keys whose bundles are accepted: our own, every `trusted/*.pub`, and `extra` (a .pub file).
+    """The keys whose bundles are accepted: our own, every `trusted/*.pub`, the machine's, and `extra` (a .pub file).
 
     May be empty: then nothing is. A file that cannot be read is an error, not one key fewer. Raises KitError."""
     folder = keys_folder()
-    try:
-        own = [path for path in [folder / "boardwright.pub"] if path.exists()]
-        # Path.glob() passes over a folder that it may not read: then a key would be missing without a word.
-        others = sorted((folder / "trusted").iterdir())
-    except FileNotFoundError:
-        others = []
-    except OSError as error:
-        raise KitError(f"Cannot list the trusted keys: {error.strerror}.", where=error.filename) from error
-    paths = own + [path for path in others if path.name.endswith(".pub")]
+    paths = [path for path in [folder / "boardwright.pub"] if path.exists()]
+    for place in dict.fromkeys([folder] if os.environ.get("BOARDWRIGHT_KEYS") else [folder, SYSTEM]):
+        paths += _public_keys(place / "trusted")
     if extra is not None:
         paths.append(extra)
     return tuple(dict.fromkeys(read_public_key(path) for path in paths))
+
+
+def _public_keys(folder: Path) -> list[Path]:
+    try:
+        # Path.glob() passes over a folder that it may not read: then a key would be missing without a word.
+        return [path for path in sorted(folder.iterdir()) if path.name.endswith(".pub")]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise KitError(f"Cannot list the trusted keys: {error.strerror}.", where=error.filename) from error
 
 
 def _publish_secret(folder: Path, path: Path) -> None:

@@ -95,8 +95,12 @@ def make_bundle(
     parts: Mapping[str, str] | None = None,
     target: str = "host",
     encoding: str = "Q4_1",
+    *,
+    counter: int = 3,
+    more: Mapping[str, Path] | None = None,
 ) -> Path:
     """A bundle of TASK_PY, signed with the key in $BOARDWRIGHT_KEYS. parts: files in place of the usual ones.
+    more: files beside them, by their names in the bundle.
 
     Its golden prompt is that of ByteEngine unless `parts` has another."""
     content = {
@@ -113,12 +117,13 @@ def make_bundle(
         files[name].write_text(text, encoding="utf-8")
     if isinstance(model, bytes):
         files["model.gguf"].write_bytes(model)
+    files |= more or {}
     key = signing_key()
     manifest = make_manifest(
         {
             "name": "ticket",
             "version": "1.0.0",
-            "counter": 3,
+            "counter": counter,
             "task": "ticket",
             "target": target,
             "runtime": "llama.cpp",

@@ -22,7 +22,7 @@ from boardwright.build.disk_image import read_table
 from boardwright.build.ext4 import Ext4
 from boardwright.build.image import build_image
 from boardwright.build.injected import Injected, Link
-from boardwright.device.needs import Needs
+from boardwright.device.needs import REQUIREMENTS, Needs
 from boardwright.schemas.errors import BadBundle, KitError, NoSpace
 from boardwright.schemas.keys import signing_key
 from tests.build.os_images import (
@@ -59,8 +59,8 @@ EXTRA: list[Injected | Link] = [
 
 
 @pytest.fixture(autouse=True)
-def _folders(own_folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_module, "bootstrap", lambda: b"print('bootstrap')\n")
+def _folders(own_folders: Path) -> None:
+    """Keys and store of a user who has none yet."""
 
 
 def bundle_for(folder: Path, layout: Layout, size: int = 3 * MIB, **changes: Any) -> Path:
@@ -71,7 +71,7 @@ def bundle_for(folder: Path, layout: Layout, size: int = 3 * MIB, **changes: Any
     }  # fmt: skip
     needs = Needs(**fields | changes)
     folder.mkdir(exist_ok=True)
-    return make_bundle(folder, os.urandom(size), {"board.json": needs.to_json()}, target=board)
+    return make_bundle(folder, os.urandom(size), {"board.json": needs.to_json(), REQUIREMENTS: "\n"}, target=board)
 
 
 def setup() -> Setup:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from boardwright.schemas.bundle import Bundle, open_bundle
-from boardwright.schemas.errors import BadBundle
+from boardwright.schemas.bundle import Bundle, open_bundle, open_staged
+from boardwright.schemas.errors import BadBundle, KitError
 from tests.schemas.bundles import CONTENT, TRUSTED, make, tree
 
 TESTS = str(Path(__file__).parent)
@@ -51,6 +51,15 @@ def test_a_sound_staged_folder_is_used_again(bundle: Bundle, tmp_path: Path) -> 
     assert staged.stat().st_ino == inode
 
 
+def test_a_staged_bundle_is_opened_as_its_file_is(bundle: Bundle, tmp_path: Path) -> None:
+    opened = open_staged(bundle.stage(tmp_path / "slot", "bundle"), TRUSTED)
+    assert opened.path == tmp_path / "slot" / "bundle"
+    assert (opened.id, opened.key, opened.manifest) == (bundle.id, bundle.key, bundle.manifest)
+    assert opened.size == bundle.size == bundle.path.stat().st_size
+    assert opened.read("model.gguf", 100) == CONTENT["model.gguf"]
+    assert tree(opened.stage(tmp_path / "copy")) == tree(opened.path)
+
+
 def damage_byte(staged: Path) -> None:
     times = (staged / "model.gguf").stat()
     (staged / "model.gguf").write_bytes(b"GGUF WEIGHTS")
@@ -82,7 +91,7 @@ def replace_by_file(staged: Path) -> None:
     staged.write_bytes(b"")
 
 
-@pytest.mark.parametrize(
+damages = pytest.mark.parametrize(
     "damage",
     [
         damage_byte,
@@ -97,6 +106,9 @@ def replace_by_file(staged: Path) -> None:
         replace_by_file,
     ],
 )
+
+
+@damages
 def test_a_damaged_staged_folder_is_made_anew(bundle: Bundle, tmp_path: Path, damage: Callable[[Path], object]) -> None:
     staged = bundle.stage(tmp_path / "slots")
     sound = tree(staged)
@@ -105,6 +117,21 @@ def test_a_damaged_staged_folder_is_made_anew(bundle: Bundle, tmp_path: Path, da
     assert not any(path.is_symlink() for path in (staged, *staged.rglob("*")))
     assert tree(staged) == sound
     assert {path.name for path in staged.parent.iterdir()} <= {staged.name, "elsewhere"}
+
+
+@damages
+def test_a_damaged_staged_folder_is_not_opened(
+    bundle: Bundle, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    staged = bundle.stage(tmp_path / "slots")
+    damage(staged)
+    with pytest.raises(KitError):
+        open_staged(staged, TRUSTED)
+
+
+def test_a_staged_bundle_of_a_stranger_is_not_opened(bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(BadBundle, match="not trusted"):
+        open_staged(bundle.stage(tmp_path / "slots"), [])
 
 
 def test_what_is_staged_is_hashed_as_it_is_written(bundle: Bundle, tmp_path: Path) -> None:

@@ -98,3 +98,15 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path, monkeypatch: p
     monkeypatch.setenv("BOARDWRIGHT_KEYS", str(tmp_path / "file" / "keys"))
     with pytest.raises(KitError, match="Cannot keep keys"):
         signing_key()
+
+
+def test_a_board_keeps_keys_for_all_its_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("boardwright.schemas.keys.SYSTEM", tmp_path / "etc")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
+    monkeypatch.delenv("BOARDWRIGHT_KEYS", raising=False)
+    key = generate().public
+    (tmp_path / "etc" / "trusted").mkdir(parents=True)
+    (tmp_path / "etc" / "trusted" / "a.pub").write_bytes(key.encode())
+    assert trusted_keys() == (key,)
+    monkeypatch.setenv("BOARDWRIGHT_KEYS", str(tmp_path / "user" / "boardwright"))
+    assert trusted_keys() == ()
