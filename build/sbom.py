@@ -31,7 +31,8 @@ def sbom(
     licences: {name, license, source} of what is no wheel. The same parts give the same text: no date, no serial number.
     """
     bom = Bom()
-    bom.metadata.component = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref="bundle")
+    whole = Component(name=name, version=version, type=ComponentType.APPLICATION, bom_ref="bundle")
+    bom.metadata.component = whole
     bom.components.add(
         Component(
             name="model",
@@ -63,6 +64,7 @@ def sbom(
                 bom_ref=str(purl),
             )
         )
+    bom.register_dependency(whole, bom.components)
     told: dict[str, Any] = json.loads(JsonV1Dot6(bom).output_as_string())
     # A bundle is the same bytes when it is built again.
     told.pop("serialNumber", None)

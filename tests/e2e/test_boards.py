@@ -28,7 +28,7 @@ NO_DOTPROD, DOTPROD = "cortex-a53", "cortex-a76"
 @pytest.fixture(scope="module")
 def for_board(house: House, built: dict[str, Any], small_build: list[str]) -> Path:
     """The small build for a board with dot products, 2 GB of memory and the newest OS; only wheels are new to it."""
-    command = [*small_build, "-o", house.root / "boards"]
+    command: list[str | Path] = [*small_build, "-o", house.root / "boards"]
     command[command.index("host")] = "rpi5-2gb"
     command[command.index("Q4_0,Q8_0")] = "Q4_0"
     ran = house.run(*command)
