@@ -218,6 +218,7 @@ def verify(bundle: Path, key: Path | None, as_json: bool) -> None:
     """Check a bundle's signature and every hash in it."""
     import json
 
+    from boardwright.device.proof import standing
     from boardwright.schemas.bundle import open_bundle
     from boardwright.schemas.keys import trusted_keys
 
@@ -232,6 +233,8 @@ def verify(bundle: Path, key: Path | None, as_json: bool) -> None:
         f"({size / 1e6:.1f} MB) hold.\n{manifest.task} {manifest.version} for {manifest.target}, {manifest.encoding}, "
         f"counter {manifest.counter}"
     )
+    for line in standing(opened):
+        click.echo(line)
 
 
 @cli.command()

@@ -21,6 +21,7 @@ from boardwright.build.imager_manifest import write_manifest
 from boardwright.build.injected import Injected, Link
 from boardwright.device.bundles import MAX_PART, TARGET, board_needs
 from boardwright.device.needs import Needs
+from boardwright.device.proof import standing
 from boardwright.schemas.bundle import Bundle, open_bundle
 from boardwright.schemas.durable import need_space
 from boardwright.schemas.errors import KitError
@@ -56,7 +57,8 @@ WantedBy=multi-user.target
 class Built:
     """What was made.  kind, os: of the base image.  files: put in or changed.  size: of the unpacked image, bytes.
 
-    grown: bytes that were added.  notes: what the image cannot do, or has to be known."""
+    grown: bytes that were added.  standing: what is proved of the bundle.
+    notes: what the image cannot do, or has to be known."""
 
     image: Path
     manifest: Path
@@ -66,6 +68,7 @@ class Built:
     size: int
     sha256: str
     grown: int
+    standing: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -130,6 +133,7 @@ def build_image(
         size=written.raw_size,
         sha256=written.raw_sha256,
         grown=grown,
+        standing=tuple(standing(opened)),
         notes=plan.notes,
     )
 

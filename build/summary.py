@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from boardwright.build.roofline import TYPICAL
 from boardwright.build.speeds import over_budget
+from boardwright.device.proof import NOT_PROVED
 from boardwright.schemas.compare import Scores
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def build_text(built: Built) -> str:
         _measured_here(built),
         *_board_lines(built),
         f"Bundle: {built.bundle} ({size:.1f} MB), signed",
+        *([f"{NOT_PROVED}\n  boardwright prove {built.bundle}"] if built.target.arch != "any" else []),
     ]
     return "\n" + "\n".join(parts)
 
@@ -202,6 +204,7 @@ def image_text(built: BuiltImage) -> str:
         f"{built.image}: {built.os} as {built.kind}, {built.size / 1e6:.0f} MB unpacked{grown}.",
         f"{len(built.files)} files put in or changed, each read back and equal; the file systems check clean.",
         f"sha256 of the unpacked image: {built.sha256}",
+        *(f"bundle: {line}" for line in built.standing),
         *(f"note: {note}" for note in built.notes),
         f"{built.manifest.name} shows it in Raspberry Pi Imager: rpi-imager --repo {built.manifest}",
     ]

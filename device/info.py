@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from boardwright.device.bundles import Installed
+from boardwright.device.proof import standing
 from boardwright.schemas.keys import keys_folder
 from boardwright.schemas.minisign import read_public_key
 from boardwright.schemas.shape import (
@@ -59,8 +60,6 @@ def table(installed: Installed) -> list[tuple[str, str]]:
     known = as_json(installed)
     task, target, size, signer = known["task"], known["target"], known["size"], known["signed_by"]
     width = max(map(len, task["fields"]))
-    proof = installed.proof()
-    proved = proof.lines() if proof else ["not proved: nobody has run it on the board's CPU, emulated or not"]
     licences = [f"{one['license']}  {one['name']} ({one['source']})" for one in known["licences"]]
     blocks: list[tuple[str, list[str]]] = [
         ("bundle", [f"{known['name']} {known['version']} (release {known['counter']})"]),
@@ -70,7 +69,7 @@ def table(installed: Installed) -> list[tuple[str, str]]:
         ("model", [f"{known['encoding']}, {size['model'] / 1e6:.1f} MB; the bundle {size['bundle'] / 1e6:.1f} MB"]),
         ("student", [known["student"]]),
         ("scores", [f"{path}  {_figure(value)}" for path, value in flat(known["scores"])] or ["none"]),
-        *([("proof", proved)] if installed.target.arch != "any" else []),
+        *([("proof", proved)] if (proved := standing(installed.bundle)) else []),
         ("licences", licences or ["none stated"]),
         ("signed by", [f"key {signer['key']}, " + ("this machine's own" if signer["own"] else "trusted here")]),
         ("made by", [known["created_by"]]),

@@ -10,10 +10,12 @@ import json
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from boardwright.schemas.bundle import Bundle
 from boardwright.schemas.errors import BadBundle
 from boardwright.schemas.manifest import Manifest
 
 PROOF = "proof.json"
+MAX_PROOF = 16 << 20
 # A contract is kept when the measured peak is at most this share away from the promised one.
 RAM_TOLERANCE = 0.10
 
@@ -95,6 +97,18 @@ def subject(manifest: Manifest) -> str:
     """sha256 over the names and hashes of all files but the proof, in the manifest's order."""
     files = [[entry.name, entry.sha256] for entry in manifest.files if entry.name != PROOF]
     return hashlib.sha256(json.dumps(files).encode()).hexdigest()
+
+
+NOT_PROVED = "not proved: nobody has run it on its board's CPU, emulated or not"
+
+
+def standing(bundle: Bundle) -> list[str]:
+    """What is known of a bundle for a board, a line for each CPU; nothing of one for the machine that made it.
+
+    Raises BadBundle for a proof that can't be read."""
+    if bundle.has(PROOF):
+        return read_proof(bundle.read(PROOF, MAX_PROOF), bundle.manifest, bundle.path).lines()
+    return [NOT_PROVED] if bundle.manifest.os else []
 
 
 def read_proof(content: bytes, manifest: Manifest, where: object) -> Proof:

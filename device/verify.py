@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from boardwright.device.bundles import Golden, Installed, load_bundle
+from boardwright.device.proof import standing
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.records import spell
 
@@ -47,6 +48,8 @@ def verify(
     )
     size = sum(entry.size for entry in manifest.files)
     yield Check("hashes", True, f"{len(manifest.files)} files, {size / 1e6:.1f} MB")
+    for line in standing(installed.bundle):
+        yield Check("proof", True, line)
     chosen = _chosen(installed, documents)
     with closing(installed.harness(threads=threads)) as harness:
         kernels = harness.engine.kernels
