@@ -49,9 +49,8 @@ def board_parts(
     wheels_folder: Path,
     licences: Sequence[Mapping[str, str]],
     model_sha256: str,
-    scratch: Path,
-) -> dict[str, Path]:
-    """Name in the bundle -> file, those that are made here in `scratch`.
+) -> tuple[dict[str, str], dict[str, Path]]:
+    """(name in the bundle -> its text, name -> the file that it is).
 
     Raises BadTarget where the RAM contract is more than the board's budget or memory."""
     wheels = read_wheels(wheels_folder)
@@ -75,12 +74,7 @@ def board_parts(
         SBOM: sbom(task.name, task.version, model_sha256, licences, wheels),
         LICENCES: licence_list(licences, wheels),
     }
-    files = {}
-    for name, text in texts.items():
-        files[name] = scratch / name
-        files[name].parent.mkdir(parents=True, exist_ok=True)
-        files[name].write_text(text, encoding="utf-8")
-    return files | {f"{WHEELS}/{one.path.name}": one.path for one in wheels}
+    return texts, {f"{WHEELS}/{one.path.name}": one.path for one in wheels}
 
 
 def check_ram(target: Target, contract: Mapping[str, int]) -> None:

@@ -55,14 +55,17 @@ def pack(
     folder.mkdir(parents=True, exist_ok=True)
     secret = signing_key()
     with tempfile.TemporaryDirectory() as scratch:
-        files = _write_files(Path(scratch), task, target, scores, goldens, calibration)
         model_name = f"model{encoding.suffix}"
-        files |= {path.name if path != model else model_name: path for path in encoding.files(model)}
-        files[DRAFTS] = drafts
+        texts = _texts(task, target, scores, goldens, calibration)
+        carried: dict[str, Path] = {}
         if board:
             release, wheels = board
-            sha256 = file_id(model)
-            files |= board_parts(task, target, release, model, encoding, wheels, licences, sha256, Path(scratch))
+            more, carried = board_parts(task, target, release, model, encoding, wheels, licences, file_id(model))
+            texts |= more
+        files = _write(texts, Path(scratch))
+        _check_alone(task, Path(scratch))
+        files |= {path.name if path != model else model_name: path for path in encoding.files(model)}
+        files |= {DRAFTS: drafts, **carried}
         entries = describe(files)
         check_size(target, sum(entry.size for entry in entries))
         fields: dict[str, Any] = {
@@ -122,26 +125,32 @@ def next_counter(manifest: Manifest) -> int:
     return seen[digest]
 
 
-def _write_files(
-    scratch: Path,
+def _texts(
     task: Task,
     target: Target,
     scores: Mapping[str, Any],
     goldens: Sequence[Mapping[str, Any]],
     calibration: Calibration | None,
-) -> dict[str, Path]:
-    texts = {
+) -> dict[str, str]:
+    return {
         "task/task.py": (task.folder / "task.py").read_text(encoding="utf-8"),
         "target.json": target.model_dump_json(indent=1) + "\n",
         "golden.jsonl": "".join(f"{spell(dict(line))}\n" for line in goldens),
         "scores.json": json.dumps(scores, indent=1) + "\n",
         **({SURE: calibration.to_json()} if calibration else {}),
     }
+
+
+def _write(texts: Mapping[str, str], scratch: Path) -> dict[str, Path]:
     files = {}
     for name, text in texts.items():
         files[name] = scratch / name
         files[name].parent.mkdir(parents=True, exist_ok=True)
         files[name].write_text(text, encoding="utf-8")
+    return files
+
+
+def _check_alone(task: Task, scratch: Path) -> None:
     try:
         load_task(scratch / "task")
     except BadTask as error:
@@ -151,7 +160,6 @@ def _write_files(
             value=error.what,
             next="move what it imports from beside it into task.py",
         ) from error
-    return files
 
 
 def _is_already(path: Path, manifest: Manifest, key: PublicKey) -> bool:
