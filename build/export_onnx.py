@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
-from onnxruntime.quantization import QuantType, quantize_dynamic
-from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
 
 from boardwright.build.student import quiet_transformers
+from boardwright.device.engines import ort  # noqa: F401 – before anything here imports ONNX Runtime
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadStudent
 
@@ -41,6 +40,9 @@ def export_onnx(checkpoint: Path, target: Path, encoding: Encoding) -> None:
     ONNX_INT8: a scale for each output channel, activations rounded as they come, one scale for a pass.
     ONNX_INT4: a scale for each block of weights and of activations.
     The embedding, which is the output matrix too, takes 8 bits by blocks in both, and stands in the file once."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.matmul_nbits_quantizer import DefaultWeightOnlyQuantConfig, MatMulNBitsQuantizer
+
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch, _quiet():
         model = rewrite(_trace(checkpoint, Path(scratch)), config)

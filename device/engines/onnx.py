@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime as ort
 from llguidance import LLTokenizer, TokenizerWrapper
 from tokenizers import Tokenizer
 
 from boardwright.device.engines.base import N_BATCH, ContextFull, Feed, Logits
+from boardwright.device.engines.ort import onnxruntime as ort
 from boardwright.schemas.errors import BadBundle
 
 TOKENIZER = "tokenizer.json"
