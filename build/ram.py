@@ -8,7 +8,7 @@ bytes:
 Weights are read into memory of the engine's own (llama.cpp repacks them for wide kernels as it reads), so their size in
 the file counts once, on every CPU. Where a CPU has dot products, llama.cpp keeps the matrix that is both embedding and
 output a second time, in rows that its kernels want (Q4_0, IQ4_NL and Q8_0; ggml-cpu/repack.cpp). ONNX Runtime maps
-the file and packs a copy of all weights for its kernels; its keys and values are in its base, which was fitted at 1,024.
+the file and packs a copy of all weights for its kernels; its base holds keys and values too, fitted at 1,024 positions.
 """
 
 from __future__ import annotations
