@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from boardwright.device.confidence import Calibration
+from boardwright.schemas.examples import read_lines
 
 # Of the records that nobody looks at, this share may have a wrong field.
 WRONG = 0.02
@@ -23,6 +25,13 @@ class Held:
 
     log_probabilities: dict[str, float]
     wrong: tuple[str, ...]
+
+
+def calibration_of(evaluation: Path) -> Calibration | None:
+    """Of an artifact, from the folder of its evaluation; None where no held-out document has a record."""
+    lines = [line for _, line in read_lines(evaluation / "records.jsonl")]
+    held = [Held(line["log_probabilities"], tuple(line["wrong"])) for line in lines if "record" in line]
+    return calibrate(held) if held else None
 
 
 def calibrate(held: Sequence[Held], wrong: float = WRONG) -> Calibration:

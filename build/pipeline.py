@@ -22,7 +22,6 @@ from boardwright.build.speeds import Speed, best_known, work_of
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
 from boardwright.device.bundles import DRAFTS
-from boardwright.device.confidence import Calibration
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.examples import read_examples, read_lines
 from boardwright.schemas.records import spell
@@ -446,6 +445,7 @@ def _pack(
     drafts: Artifact,
     board: tuple[OsRelease, Path] | None,
 ) -> Path:
+    from boardwright.build.calibrate import calibration_of
     from boardwright.build.pack import pack
 
     scores = {
@@ -469,19 +469,10 @@ def _pack(
         content_ids=ids,
         goldens=goldens,
         drafts=drafts.path / DRAFTS,
-        calibration=_calibration(chosen),
+        calibration=calibration_of(chosen.evaluation),
         folder=request.output,
         board=board,
     )
-
-
-def _calibration(chosen: Rung) -> Calibration | None:
-    """What the shipped artifact's probabilities are worth; None where no held-out document has a record."""
-    from boardwright.build.calibrate import Held, calibrate
-
-    lines = [line for _, line in read_lines(chosen.evaluation / "records.jsonl")]
-    held = [Held(line["log_probabilities"], tuple(line["wrong"])) for line in lines if "record" in line]
-    return calibrate(held) if held else None
 
 
 def with_training(task: Task, **changes: Any) -> Training:
