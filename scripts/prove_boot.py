@@ -64,16 +64,19 @@ state = pathlib.Path("/var/lib/boardwright")
 wanted, limit = {names!r}, time.monotonic() + {limit}
 line = open("/dev/ttyAMA0", "w", buffering=1)
 def say(**told): line.write("\\n{mark}" + json.dumps(told) + "\\n")
+def unit(name, what):
+    show = ["systemctl", "show", "-p", what, "--value", name]
+    return subprocess.run(show, capture_output=True, text=True).stdout.strip()
 try:
     while not all((state / "outbox" / f"{{name}}.json").exists() for name in wanted):
-        if time.monotonic() > limit or list((state / "failed").glob("*")):
+        install = unit("boardwright-install.service", "Result")
+        if time.monotonic() > limit or install != "success" or list((state / "failed").glob("*")):
             break
         time.sleep(0.5)
     for name in wanted:
         path = state / "outbox" / f"{{name}}.json"
         say(document=name, made=json.loads(path.read_text()) if path.exists() else None)
-    show = ["systemctl", "show", "-p", "MainPID", "--value", "boardwright.service"]
-    pid = subprocess.run(show, capture_output=True, text=True).stdout.strip()
+    pid = unit("boardwright.service", "MainPID")
     status = pathlib.Path(f"/proc/{{pid}}/status").read_text() if pid not in ("", "0") else ""
     network = [path.name for path in pathlib.Path("/sys/class/net").glob("*")]
     say(rss_kb=next((int(row.split()[1]) for row in status.splitlines() if row.startswith("VmHWM")), 0),
@@ -292,6 +295,7 @@ def boot(disk: Path, kernel: Artifact, cpu: str, log: Path, limit_s: float) -> s
             assert machine.stdout is not None
             for line in machine.stdout:
                 out.write(line)
+                out.flush()
                 if "boardwright" in line and ANSWER_MARK not in line:
                     running.note(line.strip()[:120])
         finally:
