@@ -23,7 +23,7 @@ from boardwright.targets.profile import Target
 QEMU = "qemu-aarch64-static"
 # qemu-user with guest and host of 64 bits: what the guest maps lies below, qemu's own memory above.
 GUEST_ENDS = 1 << 40
-LOOK_S = 0.1
+LOOK_S = 0.25  # reading the maps of a process of 300 MB takes ten milliseconds
 # Implementer and part of /proc/cpuinfo (Linux, arch/arm64/include/asm/cputype.h) by qemu's name of the CPU.
 PARTS = {
     "cortex-a53": "0xd03",

@@ -97,12 +97,12 @@ def build(request: Request, store: Store) -> Built:
     """Run the road from documents to a signed bundle. Raises KitError; GateFailed when no artifact is good enough."""
     filed = measured(request.target.name)
     runs_here = request.target.arch == "any"
-    if not runs_here:
+    if not runs_here or request.os:
         from boardwright.build.board_parts import release_of
         from boardwright.build.cross import check_compiler
         from boardwright.build.wheels import board_wheels
 
-        release = release_of(request.target, request.os)
+        release = release_of(request.target, request.os)  # refuses one for a machine that is no board
         check_compiler()  # now, and not after the training
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
     drafts = _drafts(request, store, prepared)

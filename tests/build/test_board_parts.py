@@ -106,6 +106,10 @@ class TestTheRelease:
             release_of(load_target("rpi5-2gb"), "sid")
         assert "bookworm, trixie" in str(caught.value)
 
+    def test_a_machine_that_is_no_board_has_none(self) -> None:
+        with pytest.raises(BadTarget, match="no such OS release"):
+            release_of(load_target("host"), "trixie")
+
 
 def test_the_parts_say_what_the_board_must_have(tmp_path: Path, wheels: Path) -> None:
     target = load_target("rpi5-2gb")
