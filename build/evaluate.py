@@ -48,21 +48,29 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     return evaluation
 
 
-def golden_records(task: Task, model: Path, drafts: Model, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """What a board must reproduce, {id, text, record, prompt_ids} each; one that fails here is left out."""
+def golden_records(
+    task: Task, model: Path, drafts: Model, examples: Sequence[Example], count: int
+) -> list[dict[str, Any]]:
+    """What a board must reproduce, {id, text, record, prompt_ids} each, in the order of the examples.
+
+    The `count` that the student is surest of, by its least sure field: a near-tie falls otherwise with another kernel's
+    rounding, and says nothing of the board. One that fails here is left out."""
     harness = Harness.load(task, model, drafts=drafts)
-    lines = []
+    lines: list[tuple[float, dict[str, Any]]] = []
     try:
         for example in examples:
             prefix, rest = harness.prompt_ids(example.text)
             try:
-                record = harness.extract(example.text).record.model_dump(mode="json")
+                result = harness.extract(example.text)
             except KitError:
                 continue
-            lines.append({"id": example.id, "text": example.text, "record": record, "prompt_ids": prefix + rest})
+            record = result.record.model_dump(mode="json")
+            line = {"id": example.id, "text": example.text, "record": record, "prompt_ids": prefix + rest}
+            lines.append((min(result.log_probabilities.values(), default=0.0), line))
     finally:
         harness.close()
-    return lines
+    least = sorted((sure for sure, _ in lines), reverse=True)[:count]
+    return [line for sure, line in lines if sure >= least[-1]][:count] if least else []
 
 
 def wrong_fields(task: Task, gold: dict[str, Any], record: dict[str, Any] | None) -> list[str]:

@@ -41,7 +41,7 @@ VERSIONS = {
     "quantize": 3,
     "onnx": 1,
     "evaluate": 3,
-    "golden": 4,
+    "golden": 5,
     "measure": 4,
 }
 STAGES = tuple(VERSIONS)
@@ -381,8 +381,8 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
         from boardwright.build.drafts import read_drafts
         from boardwright.build.evaluate import golden_records
 
-        examples = read_examples(held_out, request.task.record)[:GOLDENS]
-        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples)
+        examples = read_examples(held_out, request.task.record)[: 2 * GOLDENS]
+        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples, GOLDENS)
         (folder / "golden.jsonl").write_text("".join(f"{spell(line)}\n" for line in lines), encoding="utf-8")
 
     made = store.produce(
