@@ -16,7 +16,8 @@ def test_a_board_without_onnx_runtime_is_told_what_to_install(
     missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.delitem(sys.modules, "boardwright.device.engines.onnx", raising=False)
+    for module in ("onnx", "ort"):
+        monkeypatch.delitem(sys.modules, f"boardwright.device.engines.{module}", raising=False)
     with pytest.raises(BadBundle, match="needs ONNX Runtime") as raised:
         load_engine(tmp_path / "model.onnx", n_ctx=64)
     assert raised.value.exit_code == 2
