@@ -48,12 +48,10 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     return evaluation
 
 
-def golden_records(
-    task: Task, model: Path, drafts: Model, examples: Sequence[Example], count: int
-) -> list[dict[str, Any]]:
+def golden_records(task: Task, model: Path, drafts: Model, examples: Sequence[Example]) -> list[dict[str, Any]]:
     """What a board must reproduce, {id, text, record, prompt_ids} each, in the order of the examples.
 
-    The `count` that the student is surest of, by its least sure field: a near-tie falls otherwise with another kernel's
+    The half that the student is surest of, by its least sure field: a near-tie falls otherwise with another kernel's
     rounding, and says nothing of the board. One that fails here is left out."""
     harness = Harness.load(task, model, drafts=drafts)
     lines: list[tuple[float, dict[str, Any]]] = []
@@ -69,8 +67,9 @@ def golden_records(
             lines.append((min(result.log_probabilities.values(), default=0.0), line))
     finally:
         harness.close()
-    least = sorted((sure for sure, _ in lines), reverse=True)[:count]
-    return [line for sure, line in lines if sure >= least[-1]][:count] if least else []
+    half = (len(lines) + 1) // 2
+    surest = sorted(range(len(lines)), key=lambda at: lines[at][0], reverse=True)[:half]
+    return [lines[at][1] for at in sorted(surest)]
 
 
 def wrong_fields(task: Task, gold: dict[str, Any], record: dict[str, Any] | None) -> list[str]:

@@ -41,7 +41,7 @@ VERSIONS = {
     "quantize": 3,
     "onnx": 1,
     "evaluate": 3,
-    "golden": 5,
+    "golden": 6,
     "measure": 4,
 }
 STAGES = tuple(VERSIONS)
@@ -382,7 +382,7 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
         from boardwright.build.evaluate import golden_records
 
         examples = read_examples(held_out, request.task.record)[: 2 * GOLDENS]
-        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples, GOLDENS)
+        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples)
         (folder / "golden.jsonl").write_text("".join(f"{spell(line)}\n" for line in lines), encoding="utf-8")
 
     made = store.produce(
