@@ -13,7 +13,7 @@ from boardwright.build.cross import GLIBC
 from boardwright.build.ram import ram_contract
 from boardwright.build.sbom import LICENCES, SBOM, licence_list, sbom
 from boardwright.build.wheels import Wheel, read_wheels, requirements
-from boardwright.device.needs import NEEDS, REQUIREMENTS, WHEELS, Needs
+from boardwright.device.needs import NEEDS, REQUIREMENTS, WHEELS, Needs, kernels_for
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadTarget, KitError
 from boardwright.schemas.task import Task
@@ -79,7 +79,7 @@ def board_parts(
 
 def check_ram(target: Target, contract: Mapping[str, int]) -> None:
     """Raises BadTarget where a harness would hold more than the target allows."""
-    variant = "dotprod" if "asimddp" in target.cpu.features else "armv8.0"
+    variant = kernels_for(target.cpu.features)
     if contract[variant] > target.budgets.rss_mb:
         raise BadTarget(
             "This bundle would take more memory than the target allows.",

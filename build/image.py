@@ -19,7 +19,7 @@ from boardwright.build.image_file import finish, unpack, workplace
 from boardwright.build.image_kind import Found, inspect
 from boardwright.build.imager_manifest import write_manifest
 from boardwright.build.injected import Injected, Link
-from boardwright.device.bundles import MAX_PART, TARGET, board_needs
+from boardwright.device.bundles import board_needs, target_of
 from boardwright.device.needs import Needs
 from boardwright.device.proof import standing
 from boardwright.schemas.bundle import Bundle, open_bundle
@@ -90,7 +90,7 @@ def build_image(
         raise KitError("The image would be written over its base.", where=output, next="name another file with -o")
     with step(f"Verify {bundle.name}"):
         opened = open_bundle(bundle, trusted_keys(key))
-        needs, target = board_needs(opened), Target.model_validate_json(opened.read(TARGET, MAX_PART))
+        needs, target = board_needs(opened), target_of(opened)
     with workplace(output) as place:
         disk = place / "disk.img"
         with step(f"Copy {base.name}") as doing:

@@ -24,9 +24,9 @@ from boardwright.build.emulation import Ran, check_qemu, dress, run_python
 from boardwright.build.pack import next_counter
 from boardwright.build.store import Store
 from boardwright.build.wheels import unpack
-from boardwright.device.bundles import GOLDEN, MAX_PART, Golden, board_needs
+from boardwright.device.bundles import Golden, board_needs, goldens_of, shortest_first, target_of
 from boardwright.device.needs import WHEELS, Needs
-from boardwright.device.proof import PROOF, Emulated, Proof, read_proof, subject
+from boardwright.device.proof import PROOF, Emulated, Proof, proof_of, subject
 from boardwright.schemas.bundle import Bundle, describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.errors import BadBundle, BadTarget, KitError
@@ -63,9 +63,8 @@ def prove(path: Path, store: Store, *, cpus: Sequence[str] = (), documents: int 
     bundle = open_bundle(path, trusted_keys(key))
     emulator = check_qemu()
     needs = board_needs(bundle)
-    target = Target.model_validate_json(bundle.read("target.json", MAX_PART))
-    goldens = [Golden.model_validate_json(line) for line in bundle.read(GOLDEN, MAX_PART).splitlines()]
-    goldens = sorted(goldens, key=lambda one: (len(one.prompt_ids), one.id))[: documents or None]
+    target = target_of(bundle)
+    goldens = shortest_first(goldens_of(bundle))[: documents or None]
     dressed = {cpu: board_like(cpu, target) for cpu in cpus or [str(target.cpu.qemu)]}
     root = arm_root(needs.release, store)
     with tempfile.TemporaryDirectory() as scratch:
@@ -140,7 +139,6 @@ def board_like(cpu: str, target: Target) -> Target:
 
 
 def _emulate(laid: _Subject, cpu: str, board: Target) -> Emulated:
-    # Not under the root: qemu would show the guest's own copy of a path that is there too.
     dress(laid.root, board)
     jobs = min(len(os.sched_getaffinity(0)), len(laid.goldens))
     shares = [laid.goldens[start::jobs] for start in range(jobs)]
@@ -149,10 +147,9 @@ def _emulate(laid: _Subject, cpu: str, board: Target) -> Emulated:
 
         def answered(line: str) -> None:
             with lock:
-                done[0] += '"ids"' in line
+                done[0] += '"document"' in line
                 running.progress(done[0], len(laid.goldens))
 
-        # Laid out once, before several do it at once: that is the first one's work, and the others wait for it.
         runs = list(pool.map(lambda share: _run(laid, cpu, share, answered), shares))
         answers = [answer for run in runs for answer in _answers(run)]
         kernels = next((answer["detail"]["kernels"] for answer in answers), "none")
@@ -165,6 +162,7 @@ def _emulate(laid: _Subject, cpu: str, board: Target) -> Emulated:
             kernels=kernels,
             documents=len(laid.goldens),
             records=sum(answer["ok"] for answer in answers),
+            differing=tuple(answer["text"] for answer in answers if not answer["ok"]),
             tokens=_same_tokens(laid.known.setdefault(kernels, {}), answers),
             illegal=illegal,
             sockets=tuple(sorted({name for run in runs for name in run.sockets})),
@@ -201,7 +199,7 @@ def _answers(run: Ran) -> list[dict[str, Any]]:
             line = json.loads(text)
         except ValueError:
             continue  # cut off by the signal that ended the run
-        if line.get("detail", {}).get("ids"):
+        if "document" in line.get("detail", {}):
             lines.append(line)
     return lines
 
@@ -210,16 +208,16 @@ def _same_tokens(known: dict[str, tuple[int, ...]], answers: Sequence[dict[str, 
     """How many gave the tokens that are on record for these kernels; the first run is what goes on record."""
     same = 0
     for answer in answers:
-        ids = tuple(answer["detail"]["ids"])
-        same += known.setdefault(answer["detail"]["document"], ids) == ids
+        if ids := tuple(answer["detail"].get("ids", ())):
+            same += known.setdefault(answer["detail"]["document"], ids) == ids
     return same
 
 
 def _recall(store: Store, bundle: Bundle) -> dict[str, dict[str, tuple[int, ...]]]:
     """Tokens by kernel variant: of the proof in the bundle, and of earlier runs here."""
     known: dict[str, dict[str, tuple[int, ...]]] = {}
-    if PROOF in {entry.name for entry in bundle.manifest.files}:
-        known |= read_proof(bundle.read(PROOF, MAX_PART), bundle.manifest, bundle.path).tokens
+    if proof := proof_of(bundle):
+        known |= proof.tokens
     try:
         told = json.loads(_memory(store, bundle).read_text(encoding="utf-8"))
         for kernels, documents in told.items():

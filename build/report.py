@@ -19,6 +19,7 @@ from boardwright.build.summary import percent
 from boardwright.device import info
 from boardwright.device.bundles import Golden, Installed, load_bundle, needs_of
 from boardwright.device.needs import Needs
+from boardwright.device.proof import proof_of
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.encodings import encoding
 from boardwright.schemas.errors import BadBundle
@@ -94,7 +95,7 @@ def gather(installed: Installed) -> Report:
         ladder=ladder,
         gates=[Gate(name, gates[name], getattr(chosen, name)) for name in GATES if chosen and name in gates],
         needs=needs_of(installed.bundle),
-        proof=(proved.lines() if (proved := installed.proof()) else None),
+        proof=(proved.lines() if (proved := proof_of(installed.bundle)) else None),
         work=work,
         predicted=[one for one in speeds if one.how == "predicted"],
         measured=[one for one in speeds if one.how == "measured"],

@@ -56,33 +56,33 @@ def board_wheels(release: OsRelease, runtime: str, store: Store) -> Artifact:
     built = llama_wheel(store)
     pins = _pins()
 
-    def make(folder: Path) -> None:
-        with tempfile.TemporaryDirectory() as scratch:
-            own = own_wheel(Path(scratch))
-            constraints = Path(scratch) / "constraints.txt"
-            constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
-            llama = next(built.path.glob("*.whl"))
+    llama = next(built.path.glob("*.whl"))
+    with tempfile.TemporaryDirectory() as scratch:
+        own = own_wheel(Path(scratch))
+        constraints = Path(scratch) / "constraints.txt"
+        constraints.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
+
+        def make(folder: Path) -> None:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--only-binary", ":all:"]
             command += ["--dest", str(folder), "--constraint", str(constraints), *_platform(release)]
             command += [f"{own}[{EXTRAS[runtime]}]", str(llama), PIP]
             ran = subprocess.run(command, capture_output=True, text=True, check=False)
-        if ran.returncode:
-            raise KitError(
-                f"The wheels for {release.release} (Python {release.python}) could not be had.",
-                value=ran.stderr.strip()[-600:],
-                next="go online once; or build where these versions have wheels for aarch64",
-            )
-        check_tags(list(folder.glob("*.whl")), release)
+            if ran.returncode:
+                raise KitError(
+                    f"The wheels for {release.release} (Python {release.python}) could not be had.",
+                    value=ran.stderr.strip()[-600:],
+                    next="go online once; or build where these versions have wheels for aarch64",
+                )
+            check_tags(list(folder.glob("*.whl")), release)
 
-    own_id = _own_id()
-    return store.produce(
-        "wheels",
-        VERSION,
-        {"python": release.python, "glibc": release.glibc, "runtime": runtime, "pins": pins, "pip": PIP},
-        [built.id, own_id],
-        make,
-        title=f"Fetch the wheels for {release.release}, Python {release.python}",
-    )
+        return store.produce(
+            "wheels",
+            VERSION,
+            {"python": release.python, "glibc": release.glibc, "runtime": runtime, "pins": pins, "pip": PIP},
+            [built.id, file_id(own)],
+            make,
+            title=f"Fetch the wheels for {release.release}, Python {release.python}",
+        )
 
 
 def read_wheels(folder: Path) -> list[Wheel]:
@@ -139,11 +139,6 @@ def _pins() -> dict[str, str]:
     found = {canonicalize_name(one.name): one.version for one in distributions()}
     # What a GPU build calls itself (2.13.0+cpu) is on no index, and no board runs it.
     return {name: version for name, version in sorted(found.items()) if name not in own and "+" not in version}
-
-
-def _own_id() -> str:
-    with tempfile.TemporaryDirectory() as scratch:
-        return file_id(own_wheel(Path(scratch)))
 
 
 def _read(path: Path) -> Wheel:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from boardwright.device.confidence import Calibration
 from boardwright.device.cores import big_cores, pin
 from boardwright.device.needs import NEEDS, REQUIREMENTS, Needs
-from boardwright.device.proof import PROOF, Proof, read_proof
 from boardwright.device.slots import Slot
 from boardwright.schemas.bundle import Bundle, open_bundle, open_staged
 from boardwright.schemas.errors import BadBundle, KitError
@@ -95,11 +94,6 @@ class Installed:
     def calibration(self) -> Calibration | None:
         """What a field's probability is worth, where the bundle tells. Raises BadBundle."""
         return self._optional(SURE, Calibration.from_json)
-
-    def proof(self) -> Proof | None:
-        """What the board's CPU did under emulation; None where nobody has proved it. Raises BadBundle."""
-        path = self.folder / PROOF
-        return read_proof(path.read_bytes(), self.bundle.manifest, self.bundle.path) if path.is_file() else None
 
     def _optional(self, name: str, read: Callable[[bytes], _PartT]) -> _PartT | None:
         path = self.folder / name
@@ -223,8 +217,7 @@ def load_bundle(path: Path, key: Path | None = None, cache: Path | None = None) 
     path: a .bwb file, or a slot, where it is laid out already.  key: a .pub file to trust beside those of this machine.
     cache: where to lay a file out, `cache_folder()` unless told.  Raises BadBundle, BadTask, NoSpace, KitError."""
     bundle = open_either(path, key)
-    target = _part(Target, bundle.read(TARGET, MAX_PART), f"{path}: {TARGET}")
-    goldens = tuple(_goldens(bundle))
+    target, goldens = target_of(bundle), tuple(goldens_of(bundle))
     scores = _object(bundle.read(SCORES, MAX_PART), f"{path}: {SCORES}")
     folder = bundle.path if bundle.path.is_dir() else bundle.stage(cache or cache_folder())
     with _no_bytecode():
@@ -268,7 +261,18 @@ def board_needs(bundle: Bundle) -> Needs:
     return needs
 
 
-def _goldens(bundle: Bundle) -> Iterator[Golden]:
+def target_of(bundle: Bundle) -> Target:
+    """The board profile that the bundle was built for. Raises BadBundle."""
+    return _part(Target, bundle.read(TARGET, MAX_PART), f"{bundle.path}: {TARGET}")
+
+
+def shortest_first(goldens: Iterable[Golden]) -> list[Golden]:
+    """Those that a slow board answers soonest come first."""
+    return sorted(goldens, key=lambda golden: (len(golden.prompt_ids), golden.id))
+
+
+def goldens_of(bundle: Bundle) -> Iterator[Golden]:
+    """The golden documents, in the bundle's order. Raises BadBundle, also where there is none."""
     where = f"{bundle.path}: {GOLDEN}"
     lines = bundle.read(GOLDEN, MAX_PART).splitlines()
     if not lines:

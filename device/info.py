@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from boardwright.device.bundles import Installed
-from boardwright.device.proof import standing
+from boardwright.device.proof import proof_of, standing
 from boardwright.schemas.keys import keys_folder
 from boardwright.schemas.minisign import read_public_key
 from boardwright.schemas.shape import (
@@ -27,7 +27,7 @@ from boardwright.schemas.shape import (
 
 
 def as_json(installed: Installed) -> dict[str, Any]:
-    manifest, task = installed.bundle.manifest, installed.task
+    manifest, task, proof = installed.bundle.manifest, installed.task, proof_of(installed.bundle)
     return {
         "name": manifest.name,
         "version": manifest.version,
@@ -48,7 +48,7 @@ def as_json(installed: Installed) -> dict[str, Any]:
         "licences": [licence.model_dump() for licence in manifest.licences],
         "scores": installed.scores,
         "golden_documents": len(installed.goldens),
-        "proof": None if (proof := installed.proof()) is None else proof.model_dump(mode="json", exclude={"tokens"}),
+        "proof": proof.model_dump(mode="json", exclude={"tokens"}) if proof else None,
         "signed_by": {"key": installed.bundle.key.id, "own": _is_own(installed)},
         "created_by": manifest.created_by,
         "content_ids": manifest.content_ids,

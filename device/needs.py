@@ -6,11 +6,17 @@ Knows nothing of how a board is looked at. Standard library only: it is read bef
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 
 NEEDS = "board.json"
 WHEELS = "wheels"
 REQUIREMENTS = f"{WHEELS}/requirements.txt"
+
+
+def kernels_for(features: Collection[str]) -> str:
+    """The kernel variant whose memory counts on a CPU with these features: repacked weights come with dot products."""
+    return "dotprod" if "asimddp" in features else "armv8.0"
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,5 @@ class Needs:
         return needs
 
     def ram_for(self, features: frozenset[str]) -> int:
-        """MB that the bundle will hold on a CPU with these features: repacked weights come with dot products."""
-        fallback = max(self.ram_mb.values())
-        return self.ram_mb.get("dotprod" if "asimddp" in features else "armv8.0", fallback)
+        """MB that the bundle will hold on a CPU with these features."""
+        return self.ram_mb.get(kernels_for(features), max(self.ram_mb.values()))

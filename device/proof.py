@@ -27,7 +27,8 @@ class _Part(BaseModel):
 class Emulated(_Part):
     """One CPU. cpu: as qemu names it.  kernels: the variant that was picked.  documents: golden ones that were run.
 
-    records: of those, as on the host.  tokens: of those, as the variant's are on record.  illegal: instructions that
+    records: of those, as on the host.  differing: what the others gave, in words, a line each.
+    tokens: of those, as the variant's are on record.  illegal: instructions that
     the CPU has not.  sockets: address families asked for beside local ones.  written: paths outside of the state
     folder.  rss_mb, contract_mb: peak resident memory of the harness, and what the bundle promises, MB (10^6)."""
 
@@ -35,6 +36,7 @@ class Emulated(_Part):
     kernels: str
     documents: int
     records: int
+    differing: tuple[str, ...] = ()
     tokens: int
     illegal: int
     sockets: tuple[str, ...]
@@ -48,9 +50,9 @@ class Emulated(_Part):
         off = self.rss_mb / self.contract_mb - 1
         found = {
             f"{self.illegal} illegal instruction(s)": self.illegal > 0,
-            f"{self.documents - self.records} of {self.documents} records are not the host's": (
-                self.records != self.documents
-            ),
+            "; ".join(
+                [f"{self.documents - self.records} of {self.documents} records are not the host's", *self.differing]
+            ): (self.records != self.documents),
             f"{self.documents - self.tokens} of {self.documents} documents gave other tokens than {self.kernels} "
             "kernels gave before": self.tokens != self.documents,
             f"the network was asked for: {', '.join(self.sockets)}": bool(self.sockets),
@@ -102,12 +104,19 @@ def subject(manifest: Manifest) -> str:
 NOT_PROVED = "not proved: nobody has run it on its board's CPU, emulated or not"
 
 
+def proof_of(bundle: Bundle) -> Proof | None:
+    """What the board's CPU did under emulation; None where nobody has proved it. Raises BadBundle."""
+    if not bundle.has(PROOF):
+        return None
+    return read_proof(bundle.read(PROOF, MAX_PROOF), bundle.manifest, bundle.path)
+
+
 def standing(bundle: Bundle) -> list[str]:
     """What is known of a bundle for a board, a line for each CPU; nothing of one for the machine that made it.
 
     Raises BadBundle for a proof that can't be read."""
-    if bundle.has(PROOF):
-        return read_proof(bundle.read(PROOF, MAX_PROOF), bundle.manifest, bundle.path).lines()
+    if proof := proof_of(bundle):
+        return proof.lines()
     return [NOT_PROVED] if bundle.manifest.os else []
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boardwright.device.bundles import Golden, Installed, load_bundle
+from boardwright.device.bundles import Golden, Installed, load_bundle, shortest_first
 from boardwright.device.proof import standing
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.records import spell
@@ -58,7 +58,7 @@ def verify(
             return
         done = differing = 0
         started = time.monotonic()
-        for expected in sorted(chosen, key=lambda one: (len(one.prompt_ids), one.id)):
+        for expected in shortest_first(chosen):
             if done and seconds is not None and time.monotonic() - started > seconds:
                 break
             detail: dict[str, Any] = {"document": expected.id, "kernels": kernels}

@@ -28,14 +28,13 @@ from boardwright.build.flash import flash
 from boardwright.build.image import build_image
 from boardwright.build.injected import Injected, Link
 from boardwright.build.store import Artifact, Store
-from boardwright.device.bundles import GOLDEN, MAX_PART, Golden, board_needs
+from boardwright.device.bundles import Golden, board_needs, goldens_of, shortest_first, target_of
 from boardwright.device.verify import differences
-from boardwright.schemas.bundle import Bundle, open_bundle
+from boardwright.schemas.bundle import open_bundle
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.keys import trusted_keys
 from boardwright.schemas.reporters import reporter_for
 from boardwright.schemas.steps import current_step, step, use_reporter
-from boardwright.targets.profile import Target
 
 MIB = 1 << 20
 FAT_AT, FAT_SIZE, ROOT_SIZE = 8 * MIB, 64 * MIB, 640 * MIB
@@ -115,8 +114,8 @@ def prove_boot(given: argparse.Namespace) -> int:
     store = Store()
     bundle = open_bundle(given.bundle, trusted_keys())
     needs = board_needs(bundle)
-    target = Target.model_validate_json(bundle.read("target.json", MAX_PART))
-    goldens = sorted(_goldens(bundle), key=lambda one: (len(one.prompt_ids), one.id))[: given.documents]
+    target = target_of(bundle)
+    goldens = shortest_first(goldens_of(bundle))[: given.documents]
     base, kernel = base_image(needs.release, store), boot_kernel(needs.release, store)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as scratch:
@@ -150,7 +149,8 @@ def report(goldens: list[Golden], answers: list[dict[str, object]], contract_mb:
     print(f"the service held {held:.0f} MB at its peak, of {contract_mb} promised; network: {about.get('network')}")
     print(f"{len(goldens) - wrong} of {len(goldens)} records, {seconds:.0f} s from the bundle to the last (emulated)")
     if wrong or not about:
-        print("\n".join(log.splitlines()[-40:]), file=sys.stderr)
+        said = [line for line in log.splitlines() if "boardwright" in line and ANSWER_MARK not in line]
+        print("\n".join(said[-40:]), file=sys.stderr)
     return 1 if wrong or not about else 0
 
 
@@ -326,10 +326,6 @@ def _extras(goldens: list[Golden], limit: int) -> list[Injected | Link]:
     script = ANSWERS.format(names=[one.id for one in goldens], limit=limit - 60, mark=ANSWER_MARK)
     unit = enabled_unit("boardwright-answers.service", ANSWERS_UNIT)
     return [*documents, Injected("/usr/local/lib/boardwright-answers.py", script.encode()), *unit]
-
-
-def _goldens(bundle: Bundle) -> list[Golden]:
-    return [Golden.model_validate_json(line) for line in bundle.read(GOLDEN, MAX_PART).splitlines()]
 
 
 def _run(command: list[str], text: str | None = None) -> str:
