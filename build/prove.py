@@ -141,7 +141,7 @@ def board_like(cpu: str, target: Target) -> Target:
 def _emulate(laid: _Subject, cpu: str, board: Target) -> Emulated:
     dress(laid.root, board)
     jobs = min(len(os.sched_getaffinity(0)), len(laid.goldens))
-    shares = [laid.goldens[start::jobs] for start in range(jobs)]
+    shares = _shares(laid.goldens, jobs)
     with step(f"Emulate {cpu}: {len(laid.goldens)} golden document(s)") as running, ThreadPoolExecutor(jobs) as pool:
         lock, done = Lock(), [0]
 
@@ -174,6 +174,14 @@ def _emulate(laid: _Subject, cpu: str, board: Target) -> Emulated:
         for fault in result.faults():
             running.note(f"does not hold: {fault}")
     return result
+
+
+def _shares(goldens: Sequence[Golden], jobs: int) -> list[list[Golden]]:
+    """Documents for each of `jobs` processes, as much work for each: the longest goes to whoever has least."""
+    shares: list[list[Golden]] = [[] for _ in range(jobs)]
+    for golden in reversed(shortest_first(goldens)):
+        min(shares, key=lambda share: sum(len(one.prompt_ids) for one in share)).append(golden)
+    return [shortest_first(share) for share in shares]
 
 
 def _run(laid: _Subject, cpu: str, goldens: Sequence[Golden], on_line: Any) -> Ran:
