@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -67,6 +68,12 @@ def test_foreign_instructions_are_a_fault() -> None:
 def test_it_is_of_everything_but_itself() -> None:
     assert subject(manifest()) == subject(manifest(**{"proof.json": "f"}))
     assert subject(manifest()) != subject(manifest(**{"task.py": "f"}))
+
+
+def test_one_of_a_newer_workstation_is_read_too() -> None:
+    newer = proof(manifest()).model_dump(mode="json")
+    newer["heat"] = newer["cpus"][0]["heat"] = "new"
+    assert read_proof(json.dumps(newer).encode(), manifest(), "b.bwb") == proof(manifest())
 
 
 def test_it_comes_back_as_it_went() -> None:
