@@ -103,7 +103,8 @@ def prove(path: Path, store: Store, *, cpus: Sequence[str] = (), documents: int 
 def add_proof(path: Path, proof: Proof, key: Path | None = None) -> Path:
     """Write the proof into the bundle, signed anew as its next release; return its path.
 
-    Raises BadBundle where the bundle was signed by another key: only its builder can put a proof in."""
+    What another run saw on other CPUs stays. Raises BadBundle where the bundle was signed by another key: only its
+    builder can put a proof in."""
     bundle = open_bundle(path, trusted_keys(key))
     secret = signing_key()
     if bundle.key.id != secret.id:
@@ -114,6 +115,10 @@ def add_proof(path: Path, proof: Proof, key: Path | None = None) -> Path:
             allowed=secret.id,
             next="prove it on the machine that built it, or keep what --json prints",
         )
+    if (earlier := proof_of(bundle)) and earlier.emulator == proof.emulator:
+        again = {one.cpu for one in proof.cpus}
+        others = tuple(one for one in earlier.cpus if one.cpu not in again)
+        proof = proof.model_copy(update={"cpus": (*others, *proof.cpus)})
     with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
         folder = bundle.stage(Path(scratch))
         (folder / PROOF).write_text(proof.model_dump_json(indent=1) + "\n", encoding="utf-8")

@@ -122,24 +122,26 @@ def test_without_a_proof_it_says_so(bundle: Path) -> None:
     assert "not proved" in page.parts["Proof under emulation"] and "not proved" in page.parts[""]
 
 
-def test_the_proof_in_the_bundle_is_shown(bundle: Path) -> None:
+def proved(bundle: Path, cpu: str, records: int = 2) -> Proof:
     seen = Emulated(
-        cpu="cortex-a76",
-        kernels="dotprod",
-        documents=2,
-        records=2,
-        tokens=2,
-        illegal=0,
-        sockets=(),
-        written=(),
-        rss_mb=270.0,
-        contract_mb=271,
-        seconds=9.0,
-    )
+        cpu=cpu, kernels="dotprod", documents=2, records=records, tokens=2, illegal=0, sockets=(), written=(),
+        rss_mb=270.0, contract_mb=271, seconds=9.0,
+    )  # fmt: skip
     of = subject(load_bundle(bundle).bundle.manifest)
-    add_proof(bundle, Proof(subject=of, os="trixie", emulator="qemu", libraries={}, cpus=(seen,), tokens={}))
+    return Proof(subject=of, os="trixie", emulator="qemu", libraries={}, cpus=(seen,), tokens={})
+
+
+def test_the_proof_in_the_bundle_is_shown(bundle: Path) -> None:
+    add_proof(bundle, proved(bundle, "cortex-a76"))
     page = report(bundle)
     assert "2 of 2 golden records" in page.parts["Proof under emulation"] and "not proved" not in page.source
+
+
+def test_proofs_on_other_cpus_stay(bundle: Path) -> None:
+    for cpu, records in (("cortex-a53", 1), ("cortex-a76", 2), ("cortex-a53", 2)):
+        add_proof(bundle, proved(bundle, cpu, records))
+    told = report(bundle).parts["Proof under emulation"]
+    assert told.count("2 of 2 golden records") == 2 and "1 of 2" not in told
 
 
 def test_predictions_and_measurements_have_tables_of_their_own(
