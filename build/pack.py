@@ -24,7 +24,7 @@ from boardwright.schemas.keys import keys_folder, signing_key
 from boardwright.schemas.manifest import Manifest, make_manifest
 from boardwright.schemas.minisign import PublicKey
 from boardwright.schemas.records import spell
-from boardwright.schemas.task import Task, load_task
+from boardwright.schemas.task import Task, files_of, load_task
 from boardwright.targets.profile import OsRelease, Target
 
 COUNTERS = "counters.json"
@@ -133,7 +133,7 @@ def _texts(
     calibration: Calibration | None,
 ) -> dict[str, str]:
     return {
-        "task/task.py": (task.folder / "task.py").read_text(encoding="utf-8"),
+        **{f"task/{path.name}": path.read_text(encoding="utf-8") for path in files_of(task.folder)},
         "target.json": target.model_dump_json(indent=1) + "\n",
         "golden.jsonl": "".join(f"{spell(dict(line))}\n" for line in goldens),
         "scores.json": json.dumps(scores, indent=1) + "\n",
@@ -155,7 +155,7 @@ def _check_alone(task: Task, scratch: Path) -> None:
         load_task(scratch / "task")
     except BadTask as error:
         raise BadTask(
-            "task.py does not load alone; a board gets that one file.",
+            "task.py does not load alone; a board gets it and the *.txt files beside it.",
             where=task.folder / "task.py",
             value=error.what,
             next="move what it imports from beside it into task.py",

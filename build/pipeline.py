@@ -209,7 +209,7 @@ def _tune(request: Request, store: Store, prepared: Artifact, student: Artifact)
 
     recipe = {name: value for name, value in asdict(training).items() if not name.startswith("synthetic")}
     # Of the task, training depends on these three; a gate or a comparator changed in task.py trains nothing anew.
-    contract = _digest(f"{task.prompt('')}\n{task.shape}\n{task.limits.context}")
+    contract = _digest(f"{task.prompt_source}\n{task.shape}\n{task.limits.context}")
     return store.produce(
         "tune",
         VERSIONS["tune"],
@@ -404,7 +404,7 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
 
 def _contract(task: Task) -> dict[str, Any]:
     """What of a task, beside its shape, the records depend on that the harness makes."""
-    return {"prompt": str(task.prompt("")), "limits": asdict(task.limits)}
+    return {"prompt": task.prompt_source, "limits": asdict(task.limits)}
 
 
 def _measure(request: Request, store: Store, bundle: Path, prepared: Artifact) -> dict[str, Any]:

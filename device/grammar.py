@@ -26,6 +26,7 @@ from boardwright.schemas.shape import (
     ObjectShape,
     Shape,
     TextShape,
+    copies,
 )
 
 # One character of a JSON string as json.dumps(ensure_ascii=False) writes it; control characters are not text.
@@ -45,22 +46,6 @@ def lark(shape: ObjectShape, document: str) -> str:
     writer = _Writer(document)
     start = writer.value(shape)
     return "\n".join([f"start: {start}", *writer.rules]) + "\n"
-
-
-def depends_on_document(shape: Shape) -> bool:
-    match shape:
-        case TextShape():
-            return shape.verbatim
-        case DateShape() | NumberShape():
-            return shape.grounded
-        case NullableShape():
-            return depends_on_document(shape.inner)
-        case ListShape():
-            return depends_on_document(shape.item)
-        case ObjectShape():
-            return any(depends_on_document(inner) for _, inner in shape.fields)
-        case _:
-            return False
 
 
 class _Writer:
@@ -160,7 +145,7 @@ class Grammars:
     def __init__(self, shape: ObjectShape, tokenizer: LLTokenizer) -> None:
         self._shape = shape
         self._tokenizer = tokenizer
-        self._fixed = None if depends_on_document(shape) else self._compile("")
+        self._fixed = None if copies(shape) else self._compile("")
 
     def matcher(self, document: str) -> LLMatcher:
         """A matcher at the start of a record of this document. Raises BadDocument when it has nothing to copy."""

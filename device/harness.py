@@ -24,7 +24,7 @@ from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.prompt import prompt_ids
 from boardwright.schemas.records import parse
-from boardwright.schemas.shape import TextShape, bare, fitted, least_bytes, longest
+from boardwright.schemas.shape import ObjectShape, TextShape, bare, fitted, least_bytes, longest
 from boardwright.schemas.task import Task
 
 
@@ -45,8 +45,9 @@ class Result:
     """One record. spans: verbatim field → (start, end) in characters of the document, its first occurrence.
 
     log_probabilities: the student's, of each field's value, in nats.  confidence: the share of such values that were
-    right on the held-out part, and escalate: the fields for a person to look at, where there is a calibration.
+    right on the held-out part, and escalate: the fields for a person to look at, for that or for what they say.
     tokens: of the output, ids: which ones.  drafted, accepted: tokens fed on a guess, and those of them that stayed.
+    shortened: the context had no room for the task's bounds, so that texts or lists may end before they should.
     """
 
     record: BaseModel
@@ -61,6 +62,7 @@ class Result:
     confidence: dict[str, float] = field(default_factory=dict)
     escalate: list[str] = field(default_factory=list)
     ids: tuple[int, ...] = ()
+    shortened: bool = False
 
 
 class Harness:
@@ -301,13 +303,26 @@ class Harness:
             spans=self._spans(record, one.text),
             log_probabilities=sure,
             confidence=confidence,
-            escalate=self.doubtful(confidence),
+            escalate=self.escalate(record, confidence),
             ids=tuple(tokens),
+            shortened=one.again,
         )
 
-    def doubtful(self, confidence: Mapping[str, float]) -> list[str]:
-        """The fields that the bundle's threshold sends to a person."""
-        return doubtful(confidence, self._calibration.threshold) if self._calibration else []
+    @property
+    def threshold(self) -> float | None:
+        """The confidence below which a field goes to a person, where the bundle knows."""
+        return self._calibration.threshold if self._calibration else None
+
+    @property
+    def shape(self) -> ObjectShape:
+        """The task's shape within its limits.output: how long texts and lists can get here."""
+        return self._shape
+
+    def escalate(self, record: BaseModel, confidence: Mapping[str, float]) -> list[str]:
+        """The fields that the bundle's threshold, or the task, sends to a person."""
+        unsure = doubtful(confidence, self._calibration.threshold) if self._calibration else []
+        said = self.task.escalated(record)
+        return [name for name in self.task.record.model_fields if name in unsure or name in said]
 
     def _spans(self, record: BaseModel, text: str) -> dict[str, tuple[int, int]]:
         spans: dict[str, tuple[int, int]] = {}

@@ -152,9 +152,10 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
         if name in chosen.spans:
             start, end = chosen.spans[name]
             spans[name] = (cut[source].start + start, cut[source].start + end)
+    record = harness.task.record.model_validate(values)
     return replace(
         results[0],
-        record=harness.task.record.model_validate(values),
+        record=record,
         timing=replace(
             results[0].timing,
             prefill=sum(one.timing.prefill for one in results),
@@ -169,7 +170,8 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
         spans=spans,
         log_probabilities=likely,
         confidence=confidence,
-        escalate=harness.doubtful(confidence),
+        escalate=harness.escalate(record, confidence),
+        shortened=any(one.shortened for one in results),
     )
 
 

@@ -6,6 +6,7 @@ Knows nothing of grammars or models; `shape.py` reads these markers, pydantic en
         customer: Annotated[str, Verbatim(60)] | None      # copied from the document, character by character
         summary: Annotated[str, Text(120)]                 # free text, bounded
         kind: Literal["bug", "question"]                   # a closed set
+    product: Annotated[str, OneOf.lines(beside)]       # a closed set out of a file: too long to write out
         opened: Annotated[datetime.date, Grounded()] | None   # normalised to ISO 8601, and one that stands there
         amount: Annotated[Decimal, Number(digits=9, places=2)] | None
         tags: Annotated[list[Annotated[str, Text(20)]], Items(5)]
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from pathlib import Path
 from typing import Any, cast
 
 from pydantic import GetCoreSchemaHandler
@@ -41,6 +43,24 @@ class Verbatim(Text):
         schema = super().__get_pydantic_core_schema__(source, handler)
         cast(core_schema.StringSchema, schema)["strip_whitespace"] = True
         return schema
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A closed set that is data: what `Literal[...]` is to a set that is written out."""
+
+    values: tuple[str, ...]
+
+    @classmethod
+    def lines(cls, path: Path) -> OneOf:
+        """The lines of a text file, blank ones and those that begin with # aside.
+
+        A bundle carries the *.txt files beside task.py: `OneOf.lines(Path(__file__).with_name("products.txt"))`."""
+        lines = map(str.strip, path.read_text(encoding="utf-8").splitlines())
+        return cls(tuple(line for line in lines if line and not line.startswith("#")))
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.literal_schema(list(self.values))
 
 
 @dataclass(frozen=True)

@@ -19,19 +19,19 @@ from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from boardwright.schemas.errors import BadTask
-from boardwright.schemas.fields import Grounded, Items, Number, Text, Verbatim
+from boardwright.schemas.fields import Grounded, Items, Number, OneOf, Text, Verbatim
 from boardwright.schemas.records import spell
 
 T = TypeVar("T")
 
 # What may say more about a field than its type does. One that the grammar can't hold is refused, never skipped:
 # a record that decodes must validate.
-CONSTRAINTS = (Text, Number, Grounded, Items, annotated_types.BaseMetadata)
+CONSTRAINTS = (Text, OneOf, Number, Grounded, Items, annotated_types.BaseMetadata)
 # llguidance reads the bounds of an int as doubles.
 LARGEST_INT = 2**53
 
 SUPPORTED = (
-    "str with Text(n) or Verbatim(n), Literal of strings or a str Enum, bool, int with ge= and le=, "
+    "str with Text(n), Verbatim(n) or OneOf(values), Literal of strings or a str Enum, bool, int with ge= and le=, "
     "datetime.date, Decimal with Number(), both also with Grounded(), list with Items(n), a nested model, and any of "
     "these | None"
 )
@@ -134,7 +134,7 @@ def _annotation(annotation: Any, metadata: tuple[Any, ...], path: tuple[str, ...
         parts = [part for part in get_args(annotation) if part is not type(None)]
         if len(parts) != 1 or len(parts) == len(get_args(annotation)):
             raise _refuse(path, "a union of several types is not supported", annotation)
-        if marker := _find(metadata, (Text, Number, Grounded, Items)):
+        if marker := _find(metadata, (Text, OneOf, Number, Grounded, Items)):
             # pydantic would let the marker stand for the whole union, and refuse null.
             raise _refuse(
                 path, f"{marker} must stand beside the type it bounds", annotation, hint="Annotated[…] | None"
@@ -161,6 +161,9 @@ def _list(item: Any, metadata: tuple[Any, ...], path: tuple[str, ...], parents: 
 
 
 def _plain(annotation: type, metadata: tuple[Any, ...], path: tuple[str, ...], parents: tuple[type, ...]) -> Shape:
+    if annotation is str and (closed := _find(metadata, OneOf)):
+        _only((OneOf,), metadata, path)
+        return _choice(closed.values, path, closed)
     if annotation is str:
         return _text(metadata, path)
     if annotation is int:
@@ -332,6 +335,23 @@ def _scaled(shape: Shape, factor: float) -> Shape:
             return TextShape(max(1, int(shape.max_chars * factor)), shape.verbatim)
         case _:
             return shape
+
+
+def copies(shape: Shape) -> bool:
+    """Whether records of this shape hold values that must stand in the document."""
+    match shape:
+        case TextShape():
+            return shape.verbatim
+        case DateShape() | NumberShape():
+            return shape.grounded
+        case NullableShape():
+            return copies(shape.inner)
+        case ListShape():
+            return copies(shape.item)
+        case ObjectShape():
+            return any(copies(inner) for _, inner in shape.fields)
+        case _:
+            return False
 
 
 def has_choice(shape: Shape) -> bool:

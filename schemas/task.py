@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,14 +19,16 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from boardwright.schemas.compare import ComparatorName
-from boardwright.schemas.errors import BadTask, KitError
+from boardwright.schemas.errors import BadDocument, BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.prompt import Prompt, render
 from boardwright.schemas.shape import (
+    ChoiceShape,
     NumberShape,
     ObjectShape,
     TextShape,
     bare,
+    copies,
     has_choice,
     least_bytes,
     longest,
@@ -83,6 +85,10 @@ class Task:
 
     name: lower case, digits and dashes.  record: the pydantic model.  instruction: one short sentence; every document
     pays for it in training.  comparators: top-level field → "exact", "text" or "number"; the default follows the type.
+
+    escalate: field of a closed set → those of its values that send the document to a person, such as "out_of_scope".
+    reading: makes the text that the student reads out of the document, in training and on the board alike: a short
+    sketch of a long series. The same document gives the same text, on every machine; ValueError for one it can't read.
     """
 
     name: str
@@ -90,6 +96,8 @@ class Task:
     instruction: str
     version: str = "1.0.0"
     comparators: Mapping[str, ComparatorName] = field(default_factory=dict)
+    escalate: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    reading: Callable[[str], str] | None = None
     limits: Limits = Limits()
     gates: Gates = Gates()
     training: Training = Training()
@@ -105,7 +113,25 @@ class Task:
         return {name: self.comparators.get(name, _default(shape)) for name, shape in self.shape.fields}
 
     def prompt(self, text: str) -> Prompt:
+        """The prompt of a document. The empty one is that of no task's documents, and stands for them all.
+
+        Raises BadDocument where the task's reading can't read it."""
+        if text and self.reading:
+            try:
+                text = self.reading(text)
+            except ValueError as error:
+                raise BadDocument(f"This is no document of the task: {error}.", value=text) from error
         return render(self.instruction, text)
+
+    @property
+    def prompt_source(self) -> str:
+        """All that prompts depend on beside the document: where it differs, another student is trained."""
+        code = (self.folder / "task.py").read_text(encoding="utf-8") if self.reading else ""
+        return f"{self.prompt('')}{code}"
+
+    def escalated(self, record: BaseModel) -> list[str]:
+        """The fields whose values send the document to a person, however sure the student is of them."""
+        return [name for name, values in self.escalate.items() if getattr(record, name) in values]
 
     def documents(self) -> DocumentSource | None:
         """`generate(seed, part)` of the folder's documents.py, or None where there is none."""
@@ -124,6 +150,11 @@ class Task:
 
 def shipped_tasks() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob("*/task.py"))
+
+
+def files_of(folder: Path) -> list[Path]:
+    """What of a task's folder goes to a board: task.py, and the *.txt files beside it that it may read."""
+    return [folder / "task.py", *sorted(folder.glob("*.txt"))]
 
 
 def load_task(reference: str | Path) -> Task:
@@ -203,6 +234,19 @@ def _check(task: Task, where: Path) -> None:
         if comparator not in get_args(ComparatorName):
             known = ", ".join(get_args(ComparatorName))
             raise BadTask("Unknown comparator.", where=f"{where} {name}", value=comparator, allowed=known)
+    for name, values in task.escalate.items():
+        closed = bare(dict(task.shape.fields)[name]) if name in names else None
+        if not isinstance(closed, ChoiceShape):
+            raise BadTask("escalate names no field of a closed set.", where=where, value=name)
+        for value in values:
+            if value not in closed.values:
+                raise BadTask("escalate names a value that the field can't have.", where=f"{where} {name}", value=value)
+    if task.reading and (task.limits.windows or copies(task.shape)):
+        raise BadTask(
+            "A task with a reading can't copy from the document, nor read it in windows: its student sees the reading.",
+            where=where,
+            next="drop the reading, or Verbatim, Grounded and limits.windows",
+        )
     if task.limits.output and task.limits.output < least_bytes(task.shape):
         raise BadTask(
             "The budget is too small for a record, however short its texts.",

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from boardwright.build.pack import pack
+from boardwright.device.bundles import load_bundle
 from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import open_bundle
 from boardwright.schemas.encodings import Encoding
@@ -83,6 +84,13 @@ def test_a_ledger_that_cannot_be_read_stops_it(tmp_path: Path, keys: Path) -> No
     (keys / "counters.json").write_text("{", encoding="utf-8")
     with pytest.raises(BadBundle, match="ledger"):
         packed(tmp_path, scores={})
+
+
+def test_a_closed_set_in_a_file_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOARDWRIGHT_CACHE", str(tmp_path / "cache"))
+    installed = load_bundle(packed(tmp_path, load_task("intents")))
+    assert installed.task.shape == load_task("intents").shape
+    assert installed.task.folder != load_task("intents").folder
 
 
 def test_a_task_that_needs_the_files_beside_it_is_refused(tmp_path: Path) -> None:

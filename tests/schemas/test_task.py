@@ -9,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from boardwright.schemas.errors import BadTask
+from boardwright.schemas.errors import BadDocument, BadTask
 from boardwright.schemas.examples import Example
-from boardwright.schemas.task import SHIPPED, load_task, shipped_tasks
+from boardwright.schemas.shape import ChoiceShape, NullableShape, ObjectShape
+from boardwright.schemas.task import SHIPPED, files_of, load_task, shipped_tasks
 
 MODEL = """
 import datetime
@@ -72,7 +74,9 @@ class TestLoading:
         assert task.folder == SHIPPED / name
 
     def test_the_shipped_tasks(self) -> None:
-        assert shipped_tasks() == ["invoice", "receipt"]
+        extraction, lists = ["invoice", "receipt"], ["facts", "questions", "triples", "redaction"]
+        choices = ["intents", "routing", "policy", "gesture", "localisation"]
+        assert shipped_tasks() == sorted([*extraction, *lists, *choices, "passages", "parts"])
 
     def test_a_folder_or_its_task_py(self, write: Write) -> None:
         folder = write(TICKET)
@@ -140,6 +144,84 @@ class TestContract:
         assert prompt.document == "It fails."
 
 
+class TestClosedSetOfAFile:
+    TASK = """
+from pathlib import Path
+from typing import Annotated
+from pydantic import BaseModel
+from boardwright.schemas.fields import OneOf
+from boardwright.schemas.task import Task
+
+class Request(BaseModel):
+    intent: Annotated[str, OneOf.lines(Path(__file__).with_name("intents.txt"))]
+    second: Annotated[str, OneOf(("a", "b"))] | None
+
+task = Task("ticket", Request, "What is it?", escalate={"intent": ["other"]})
+"""
+
+    @pytest.fixture
+    def folder(self, write: Write) -> Path:
+        folder = write(self.TASK)
+        (folder / "intents.txt").write_text("# What they want\nbook\n\n  cancel it \nother\n", encoding="utf-8")
+        return folder
+
+    def test_its_lines_are_the_values(self, folder: Path) -> None:
+        task = load_task(folder)
+        assert task.shape == ObjectShape(
+            (
+                ("intent", ChoiceShape(("book", "cancel it", "other"))),
+                ("second", NullableShape(ChoiceShape(("a", "b")))),
+            )
+        )
+        assert task.all_comparators == {"intent": "exact", "second": "exact"}
+        with pytest.raises(ValidationError):
+            task.record.model_validate({"intent": "cancel", "second": None})
+
+    def test_it_goes_to_a_board_with_the_task(self, folder: Path) -> None:
+        (folder / "documents.py").touch()
+        assert [path.name for path in files_of(folder)] == ["task.py", "intents.txt"]
+
+    def test_a_value_sends_a_document_to_a_person(self, folder: Path) -> None:
+        task = load_task(folder)
+        fields = [task.escalated(task.record(intent=intent, second="a")) for intent in ("book", "other")]
+        assert fields == [[], ["intent"]]
+
+    @pytest.mark.parametrize("content", ["", "# nothing\n"])
+    def test_a_file_without_a_value(self, folder: Path, content: str) -> None:
+        (folder / "intents.txt").write_text(content)
+        with pytest.raises(BadTask):
+            load_task(folder)
+
+
+class TestReading:
+    TASK = """
+from typing import Literal
+from pydantic import BaseModel
+from boardwright.schemas.task import Task
+
+class Line(BaseModel):
+    kind: Literal["low", "high"]
+
+task = Task("ticket", Line, "Which?", reading=lambda text: str(int(text) // 100))
+"""
+
+    def test_the_student_reads_what_it_makes(self, write: Write) -> None:
+        task = load_task(write(self.TASK))
+        assert task.prompt("730").document == "7"
+        assert task.prompt("").prefix == task.prompt("730").prefix
+
+    def test_what_it_cannot_read_is_no_document(self, write: Write) -> None:
+        with pytest.raises(BadDocument, match="invalid literal"):
+            load_task(write(self.TASK)).prompt("hello")
+
+    def test_another_reading_is_another_prompt(self, write: Write) -> None:
+        folder = write(self.TASK)
+        before = load_task(folder).prompt_source
+        assert load_task(folder).prompt_source == before
+        (folder / "task.py").write_text(self.TASK.replace("100", "10"))
+        assert load_task(folder).prompt_source != before
+
+
 class TestDocuments:
     GENERATE = """
 from boardwright.schemas.examples import Example
@@ -179,7 +261,7 @@ class TestUnknown:
         with pytest.raises(BadTask, match="There is no such task") as raised:
             load_task(name)
         assert raised.value.next == "did you mean 'invoice'?"
-        assert "invoice, receipt, or a folder" in str(raised.value.allowed)
+        assert "triples, or a folder" in str(raised.value.allowed)
 
     def test_a_name_near_none(self) -> None:
         with pytest.raises(BadTask) as raised:
@@ -246,6 +328,10 @@ class TestBroken:
             ('"ticket", Ticket, "Read.", comparators={"costumer": "text"}', "comparator names no field"),
             ('"ticket", Ticket, "Read.", comparators={"summary": "fuzzy"}', "Unknown comparator"),
             ('"ticket", Ticket, "Read.", limits=Limits(context=150)', "no room for a document"),
+            ('"ticket", Ticket, "Read.", escalate={"summary": ("x",)}', "no field of a closed set"),
+            ('"ticket", Ticket, "Read.", escalate={"kinds": ("bug",)}', "no field of a closed set"),
+            ('"ticket", Ticket, "Read.", escalate={"kind": ("oos",)}', "a value that the field can't have"),
+            ('"ticket", Ticket, "Read.", reading=str.lower', "can't copy from the document"),
         ],
     )
     def test_a_contract_that_cannot_be_kept(self, write: Write, arguments: str, reason: str) -> None:
