@@ -1,0 +1,24 @@
+"""Expense claims against a travel policy: allowed or not, and the rule that decides."""
+
+from typing import Literal
+
+from pydantic import BaseModel
+
+from boardwright.schemas.task import Gates, Limits, Task, Training
+
+
+class Claim(BaseModel):
+    """One claim. The rule comes first, for it is the reason; documents.py tells in which order the rules count."""
+
+    rule: Literal["private", "no_receipt", "too_late", "alcohol", "pre_approved", "over_limit", "within_policy"]
+    allowed: bool
+
+
+task = Task(
+    name="policy",
+    record=Claim,
+    instruction="Is this claim allowed, and by which rule?",
+    limits=Limits(context=384),
+    gates=Gates(records_right=0.70),
+    training=Training(epochs=2, batch=8, learning_rate=1e-3, synthetic_train=1600, synthetic_valid=200),
+)

@@ -1,0 +1,168 @@
+"""Synthetic messages for the task: an endless, deterministic stream of documents with their records.
+
+"train" and "valid" share what a message can be about, but no wording of it and no name: what is scored is reading, not
+recall. A message that asks for nothing the firm does is out of scope, however much it speaks of pipes.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from boardwright.schemas.examples import Example
+
+MAX_CHARS = 320
+NOISY = 0.15
+
+
+@dataclass(frozen=True)
+class Words:
+    """What one part writes with. wishes: intent → sentences; {thing} and {day} are filled in."""
+
+    names: tuple[str, ...]
+    things: tuple[str, ...]
+    days: tuple[str, ...]
+    greetings: tuple[str, ...]
+    asides: tuple[str, ...]
+    endings: tuple[str, ...]
+    wishes: dict[str, tuple[str, ...]]
+
+
+TRAIN = Words(
+    names=tuple("Mira Jonas Aisha Pavel Lucia Tomas Ingrid Kofi Yara Emil Noor Felix Greta Hugo Salma Viktor".split()),
+    things=(
+        "boiler", "radiator", "kitchen tap", "shower", "heat pump", "water heater", "toilet cistern",
+        "floor heating",
+    ),
+    days=("Monday", "tomorrow", "next Friday", "the 14th", "this afternoon", "the week after next"),
+    greetings=("Hello,", "Hi there,", "Good morning,", "Dear team,", "", ""),
+    asides=(
+        "We live on the third floor.", "My neighbour gave me your number.", "I have been with you for six years.",
+        "The house is from 1974.", "I work from home most days.", "Sorry for writing so late.", "", "", "",
+    ),
+    endings=("Thanks, {name}", "{name}", "Regards\n{name}", "Best wishes, {name}", "", "Please call me. {name}"),
+    wishes={
+        "appointment": (
+            "Could somebody come on {day} instead?", "I need to move my appointment to {day}.",
+            "When is your technician coming, was it {day}?",
+            "Is {day} still free for the yearly service of the {thing}?",
+            "Nobody was here on {day}, please give me a new time.", "Can we make it an hour later on {day}?",
+        ),
+        "billing": (
+            "The invoice for the {thing} is 80 euros higher than your offer.", "I have paid twice for the {thing}.",
+            "Can I pay the bill for the {thing} in two parts?", "Please send me the invoice of {day} once more.",
+            "Why is there a travel charge on my bill?", "Your reminder came, but I transferred the money on {day}.",
+        ),
+        "cancel": (
+            "Please end my service contract for the {thing}.", "I do not need the visit on {day} any more.",
+            "I want to withdraw my order for the {thing}.", "Cancel everything, we are moving out.",
+            "We have found another firm, so please drop the job on {day}.", "Take me off the maintenance plan.",
+        ),
+        "emergency": (
+            "Water is pouring through the ceiling below the {thing}!", "I smell gas near the {thing}.",
+            "A pipe behind the {thing} has burst and the cellar is filling up.",
+            "No heating, minus 12 outside, and a baby here.",
+            "The {thing} is smoking, we have left the house.",
+            "I cannot shut the water off, it is running into the hall.",
+        ),
+        "new_customer": (
+            "Do you take on new customers in the north of the town?", "What would a new {thing} cost, fitted?",
+            "We are building a house and want an offer for a {thing}.", "I would like to become a customer of yours.",
+            "How much do you charge for an hour? I have never used you before.",
+            "Please quote us for replacing the {thing}.",
+        ),
+        "part": (
+            "Do you sell the seal for my {thing}?", "I only need a new valve for the {thing}, I fit it myself.",
+            "Has the pump for my {thing} arrived at your shop?", "Which filter fits my {thing}?",
+            "Where can I pick up the thermostat that I ordered for the {thing}?",
+            "Is the spare handle for the {thing} in stock?",
+        ),
+        "repair": (
+            "The {thing} drips a little all night.", "Our {thing} is making a knocking noise.",
+            "The {thing} stays cold, the rest is fine.", "The display of the {thing} says F28 and it turns off.",
+            "Since {day} the {thing} has been losing pressure.", "The {thing} you mended last month is broken again.",
+        ),
+        "out_of_scope": (
+            "Can you paint our fence on {day}?", "Who won the match on {day}?", "My laptop does not start any more.",
+            "Do you have a job for an electrician?", "We sell office chairs at half price, interested?",
+            "What is the capital of Peru?", "Please unsubscribe me from the cinema newsletter.",
+            "Could you walk my dog on {day}?",
+            "I have lost my door key, can you open the door?", "Write me a poem about a {thing}.",
+        ),
+    },
+)  # fmt: skip
+VALID = Words(
+    names=tuple("Nadia Oskar Leyla Simon Bruna Kasper Dana Elias Maja Stefan".split()),
+    things=("gas burner", "bathroom sink", "bathtub", "towel rail", "solar heater", "garden tap"),
+    days=("Wednesday", "the 3rd of May", "tonight", "Saturday morning"),
+    greetings=("Good day,", "Dear plumbers,", "Hey,", ""),
+    asides=("You did our bathroom last year.", "There is a lift in the building.", "I wrote before.", "", ""),
+    endings=("Many thanks, {name}", "Yours, {name}", "-- {name}", ""),
+    wishes={
+        "appointment": (
+            "Can the technician come on {day} rather than today?",
+            "I would like to book the check of the {thing} for {day}.", "What time will you be here on {day}?",
+        ),
+        "billing": (
+            "There is a mistake in my bill for the {thing}.", "You charged me for three hours and stayed for one.",
+            "To which account do I transfer the money?",
+        ),
+        "cancel": (
+            "I hereby terminate the contract for the {thing}.", "Please strike the order, we changed our minds.",
+            "We won't need you on {day} after all.",
+        ),
+        "emergency": (
+            "The {thing} broke off and the flat is under water, come at once!",
+            "There is a strong smell of gas in the stairwell.", "Hot steam shoots out of the {thing}, help!",
+        ),
+        "new_customer": (
+            "We have just moved here and look for a firm that services our {thing}.",
+            "Could you make us an offer for a {thing}?", "What are your prices for first-time clients?",
+        ),
+        "part": (
+            "I am looking for a gasket that fits the {thing}.", "Can I buy just the knob of the {thing} from you?",
+            "Did the spare part for the {thing} come in yet?",
+        ),
+        "repair": (
+            "The {thing} no longer gets warm.", "Something rattles inside the {thing}.",
+            "The {thing} leaks slowly, a bucket a day.",
+        ),
+        "out_of_scope": (
+            "Could you repair my bicycle by {day}?", "What will the weather be like on {day}?",
+            "Is the mayor in favour of the new tram?", "I would like a table for two on {day}.",
+            "We offer search engine optimisation for small firms.",
+        ),
+    },
+)  # fmt: skip
+PARTS = {"train": TRAIN, "valid": VALID}
+
+
+def generate(seed: int, part: str) -> Iterator[Example]:
+    """Yield labelled messages without end. part: "train" or "valid". Raises ValueError for any other part."""
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
+    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+
+
+def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
+    words, number = PARTS[part], 0
+    while True:
+        intent = rng.choice(list(words.wishes))
+        wish = rng.choice(words.wishes[intent]).format(thing=rng.choice(words.things), day=rng.choice(words.days))
+        said = [rng.choice(words.asides), wish]
+        rng.shuffle(said)
+        ending = rng.choice(words.endings).format(name=rng.choice(words.names))
+        text = " ".join(piece for piece in (rng.choice(words.greetings), *said, ending) if piece)
+        if rng.random() < NOISY:
+            text = _typed_in_haste(rng, text)
+        if len(text) <= MAX_CHARS:
+            yield Example(f"routing-{part}-{seed}-{number:06}", text, {"intent": intent})
+            number += 1
+
+
+def _typed_in_haste(rng: random.Random, text: str) -> str:
+    """Lower case, no marks, and two letters swapped."""
+    text = "".join(c for c in text.lower() if c not in ",.!?'")
+    at = rng.randrange(1, len(text) - 1)
+    return text[: at - 1] + text[at] + text[at - 1] + text[at + 1 :]
