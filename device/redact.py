@@ -102,15 +102,16 @@ def redact(harness: Harness, text: str, threshold: float | None = None) -> Redac
         confidence = min(confidence, sure)
         for item in getattr(result.record, listing.field):
             value, kind = getattr(item, listing.text), _word(getattr(item, listing.kind))
-            cut_short = len(value) >= listing.most_chars
+            # One short of the bound, too: a value does not end in the space that would be its last character.
+            cut_short = len(value) >= listing.most_chars - 1
             found += [Span(start, end, kind, "model") for start, end in occurrences(text, value, cut_short)]
     spans = united(text, found)
     return Redacted(replaced(text, spans), spans, confidence)
 
 
 def _parts(harness: Harness, listing: Listing, text: str) -> Iterator[Result]:
-    """The records of all of a text, in windows that overlap; a window that may hold more than a list does is read again
-    in halves."""
+    """The records of all of a text, in windows that overlap where the task allows them; one that may hold more than a
+    list does is read again in halves."""
 
     def count(piece: str) -> int:
         return len(harness.engine.tokenize(piece, False))
@@ -131,6 +132,8 @@ def _parts(harness: Harness, listing: Listing, text: str) -> Iterator[Result]:
 
 
 def _cut(text: str, room: int, harness: Harness) -> list[str]:
+    if not harness.task.limits.windows:
+        return [text]
     try:
         cut = windows(text, room, lambda piece: len(harness.engine.tokenize(piece, False)))
     except UnicodeEncodeError:
