@@ -235,6 +235,18 @@ class RedactionScores:
     precision: float
 
 
+def score_redaction(harness: Harness, examples: Sequence[Example], threshold: float | None = None) -> RedactionScores:
+    """Redact every example and score what is handed out. threshold: as of `redact`. Raises BadTask for another task."""
+    listing = listing_of(harness.shape)
+    redactions: list[Redacted | None] = []
+    for example in examples:
+        try:
+            redactions.append(redact(harness, example.text, threshold))
+        except KitError:
+            redactions.append(None)
+    return redaction_scores(listing, examples, redactions)
+
+
 def redaction_scores(
     listing: Listing, examples: Sequence[Example], redactions: Sequence[Redacted | None]
 ) -> RedactionScores:

@@ -20,6 +20,7 @@ from boardwright.device.redact import (
     occurrences,
     redaction_scores,
     replaced,
+    score_redaction,
     united,
 )
 from boardwright.device.rules import findings
@@ -242,6 +243,19 @@ def test_rules_alone_leak_nothing_that_has_a_form() -> None:
     assert scores.planted > 200
     assert scores.leaked == ()
     assert scores.precision > 0.95
+
+
+def test_a_harness_is_scored_on_examples() -> None:
+    gold = {"items": [{"text": "Ada Lee", "kind": "name"}]}
+    examples = [
+        Example("a", "Ada Lee calls", gold),
+        Example("b", "I am Ada Lee", gold),
+        Example("c", " ", {"items": []}),
+    ]
+    outputs = {"Ada Lee calls": record(("Ada Lee", "name")), "I am Ada Lee": record(("am", "name"))}
+    scores = score_redaction(harness(wants(outputs)), examples)
+    assert (scores.documents, scores.withheld, scores.planted) == (3, 1, 2)
+    assert (scores.leaked, scores.precision) == (("Ada Lee",), 0.5)
 
 
 def test_scores_count_leaks_and_needless_spans() -> None:

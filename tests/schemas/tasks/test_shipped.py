@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from functools import cache
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from boardwright.build.data import near_duplicates
 from boardwright.schemas.compare import fold
 from boardwright.schemas.errors import BadDocument
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, read_examples
 from boardwright.schemas.found import unfounded
 from boardwright.schemas.passages import one_line
 from boardwright.schemas.shape import longest
@@ -24,6 +25,7 @@ from boardwright.schemas.tasks.policy.documents import ALLOWED
 MANY = {"train": 400, "valid": 100}
 # `invoice` has tests of its own; these two learn from labelled lines alone.
 NAMES = [name for name in shipped_tasks() if name not in ("invoice", "receipt", "intents")]
+DATA = Path(__file__).parents[3] / "../shared/data"
 # Of a context, what stays free beside the longest document and the longest record.
 MARGIN = 0.05
 
@@ -156,3 +158,17 @@ def test_passages_keep_their_length_on_one_line() -> None:
     for _ in range(50):
         text = "".join(rng.choices("a \n\t\u2028\x0b\x00é", k=20))
         assert len(one_line(text)) == len(text) and len(one_line(text).splitlines()) <= 1
+
+
+@pytest.mark.parametrize("name", ["intents", "gesture", "localisation", "receipts"])
+def test_public_corpora_are_documents_of_these_tasks(name: str) -> None:
+    valid = DATA / name / "valid.jsonl"
+    if not valid.is_file():
+        pytest.skip(f"the corpora are not here: {valid}")
+    task = load_task(name.replace("receipts", "receipt"))
+    examples = read_examples(valid, task.record)
+    prompts = [task.prompt(example.text) for example in examples]
+    assert len(examples) == len(valid.read_text(encoding="utf-8").splitlines())
+    most = max(tokens(prompt.prefix) + tokens(prompt.document) + tokens(prompt.suffix) for prompt in prompts)
+    assert most + longest(task.shape) <= task.limits.context
+    assert set(task.escalate.get("intent", ())) <= {example.record["intent"] for example in examples if task.escalate}
