@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boardwright.build import board_commands
+from boardwright.build import board_commands, teach_commands
 from boardwright.build.options import FILE, FOLDER, json_option
 from boardwright.device.command_line import Commands, debug_option
 
@@ -285,7 +285,13 @@ def report(bundle: Path, output: Path, key: Path | None) -> None:
     click.echo(f"{output}: open it in any browser")
 
 
-for command in (board_commands.prove, board_commands.image, board_commands.flash, board_commands.push):
+for command in (
+    board_commands.prove,
+    board_commands.image,
+    board_commands.flash,
+    board_commands.push,
+    teach_commands.teach,
+):
     cli.add_command(command)
 
 
