@@ -203,9 +203,10 @@ CASES = {
 }
 
 
-def cases_named(names: str | None, task: Task) -> list[Case]:
-    """The cases of a list with commas; PLAIN without one. Raises BadTask for one that is unknown or that the task's
-    records cannot say."""
+def cases_named(names: str | None, task: Task, told: bool = True) -> list[Case]:
+    """The cases of a list with commas; PLAIN without one. told: whether somebody reads what a case has to tell.
+
+    Raises BadTask for one that is unknown, or that the task's records or the writer cannot say."""
     found = []
     for name in (names or PLAIN.name).split(","):
         if (case := CASES.get(name.strip())) is None:
@@ -215,6 +216,9 @@ def cases_named(names: str | None, task: Task) -> list[Case]:
                 allowed=", ".join(CASES),
                 next=did_you_mean(name.strip(), list(CASES)),
             )
+        if case.tell is not PLAIN.tell and not told:
+            can = ", ".join(name for name, one in CASES.items() if one.tell is PLAIN.tell)
+            raise BadTask("A template cannot write this case.", value=case.name, allowed=can)
         found.append(case)
     blank = {name: None for name, inner in task.shape.fields if bare(inner) is not inner}
     for case in found:

@@ -145,21 +145,28 @@ def write_prompt(
 
 
 def fact(value: Any, shape: Shape, rng: random.Random) -> str:
-    """A value as the document is to state it: in one of the ways that people write dates and numbers."""
+    """A value as a teacher is told to state it."""
     match shape:
         case BoolShape():
             return "yes" if value else "no"
         case ChoiceShape():
             return f"{value} (by its meaning; the word itself need not stand there)"
+        case _:
+            return quoted(spelled(value, shape, rng))
+
+
+def spelled(value: Any, shape: Shape, rng: random.Random) -> str:
+    """A value in one of the ways that people write dates and numbers; all else as it is."""
+    match shape:
         case DateShape():
             day = datetime.date.fromisoformat(value)
             month = calendar.month_name[day.month]
-            spelled = (f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}", f"{day:%d.%m.%Y}")
-            return quoted(rng.choice((value, *spelled)))
+            ways = (f"{day.day} {month} {day.year}", f"{month} {day.day}, {day.year}", f"{day:%d.%m.%Y}")
+            return rng.choice((value, *ways))
         case NumberShape(places=places) if places:
-            return quoted(rng.choice((value, f"{Decimal(value):,}")))
+            return rng.choice((value, f"{Decimal(value):,}"))
         case _:
-            return quoted(str(value))
+            return str(value)
 
 
 def quoted(text: str) -> str:

@@ -70,7 +70,9 @@ def to_write(
         rng = random.Random(own_seed)
         record = case.change(task.shape, drawn, rng)
         prompt = write_prompt(task, record, rng, case.tell(task.shape, record, other, rng), chars, shots[:1])
-        question = Question(id, prompt.text, document_schema(chars), None, "", chars, temperature=WARMTH, seed=own_seed)
+        question = Question(
+            id, prompt.text, document_schema(chars), None, "", chars, temperature=WARMTH, seed=own_seed, record=record
+        )
         edit = _edited(task, case, record, other, own_seed)
         yield Wanted(
             question, None, _written(id, record, edit), _origin(prompt, own_seed, "write") | {"case": case.name}

@@ -142,6 +142,7 @@ class _Desk:
         for one in wanted:
             if isinstance(one, KitError):
                 self._fail(one)
+                self._done += 1
             elif one.question.id in self._texts:
                 self._check_same(one)
                 self._done += 1
@@ -209,7 +210,7 @@ class _Desk:
             self._noted = now
             self._running.note(
                 f"{taught.prompt_tokens:,} prompt and {taught.completion_tokens:,} completion tokens, "
-                f"{taught.completion_tokens / taught.seconds:,.0f} a second"
+                f"{taught.completion_tokens / taught.seconds:,.1f} a second"
             )
 
 

@@ -31,7 +31,8 @@ PRICE = click.FloatRange(0)
 @click.option(
     "--teacher",
     help="A checkpoint folder, a .gguf file, a Hugging Face id, or http://HOST:PORT/v1 (several with commas share the "
-    "work; a key is read from $BOARDWRIGHT_TEACHER_KEY). [default: a model for a GPU of 16 GB]",
+    "work; a key is read from $BOARDWRIGHT_TEACHER_KEY); with --write also `template`, for TASK/templates/*.txt. "
+    "[default: a model for a GPU of 16 GB]",
 )
 @click.option("--model", help="The model to ask for, of a server that has several. [default: its first]")
 @click.option(
@@ -77,14 +78,14 @@ def teach(
     from boardwright.build.teach import documents_of
     from boardwright.build.teach import teach as verb
     from boardwright.build.teachers.base import Settings
-    from boardwright.build.teachers.resolve import resolve_teacher
+    from boardwright.build.teachers.resolve import TEMPLATE, resolve_teacher
     from boardwright.schemas.examples import read_examples
     from boardwright.schemas.reporters import reporter_for
     from boardwright.schemas.steps import use_reporter
     from boardwright.schemas.task import load_task
 
     loaded = load_task(task)
-    cases = cases_named(given["cases"], loaded)
+    cases = cases_named(given["cases"], loaded, told=given["teacher"] != TEMPLATE)
     held_out = read_examples(given["held_out"], loaded.record) if given["held_out"] else []
     if documents is not None:
         texts = documents_of(documents)
@@ -95,7 +96,7 @@ def teach(
     settings = Settings(given["workers"], given["timeout"], given["retries"], given["model"])
     with (
         use_reporter(reporter_for("json" if as_json else "auto")),
-        closing(resolve_teacher(given["teacher"], settings)) as teacher,
+        closing(resolve_teacher(given["teacher"], settings, loaded)) as teacher,
     ):
         taught = verb(loaded, wanted, teacher, output, held_out, total)
     _show(taught, output, taught.cost(given["price_in"], given["price_out"]), as_json)
@@ -122,6 +123,6 @@ def _show(taught: Taught, output: Path, cost: float, as_json: bool) -> None:
         price = f", cost {cost:,.4f}" if cost else ""
         click.echo(
             f"{taught.prompt_tokens:,} prompt and {taught.completion_tokens:,} completion tokens in "
-            f"{taught.seconds:,.1f} s ({rate:,.0f} completion tokens/s){price}"
+            f"{taught.seconds:,.1f} s ({rate:,.1f} completion tokens/s){price}"
         )
     click.echo(f"{output}: boardwright build TASK --examples {output}")

@@ -20,6 +20,7 @@ class Question:
     schema: JSON schema of the answer.  shape: the same as a record's shape, where the answer is a record: it says more
     than a schema can, and a teacher that we decode ourselves is held to it.  document: what values may be copied from.
     temperature: 0 for the likeliest answer.  seed: with which a warmer one is drawn.  tokens: the longest answer.
+    record: what the answer is to be a document of, for a teacher that does not read prompts.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Question:
     tokens: int
     temperature: float = 0.0
     seed: int = 0
+    record: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

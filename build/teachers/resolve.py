@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boardwright.build.teachers.base import BadTeacher, Settings, Teacher
+from boardwright.schemas.task import Task
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,14 @@ class Known:
 # For a GPU of 16 GB: 8 GB of weights in bf16 and half the memory for the caches of a batch. It needs no package for
 # quantized weights, and it answers at once instead of thinking aloud.
 DEFAULT = Known("Qwen/Qwen3-4B-Instruct-2507", "Apache-2.0", 8.1)
-KINDS = "a checkpoint folder, a .gguf file, a Hugging Face id (owner/name), or http://HOST:PORT/v1[,http://…]"
+TEMPLATE = "template"
+KINDS = f"{TEMPLATE} (with --write), a checkpoint folder, a .gguf file, a Hugging Face id (owner/name), or http://HOST:PORT/v1[,http://…]"
 
 
-def resolve_teacher(reference: str | None, settings: Settings) -> Teacher:
-    """The teacher of this name; DEFAULT without one. Raises BadTeacher with what is missing and how to get it."""
+def resolve_teacher(reference: str | None, settings: Settings, task: Task | None = None) -> Teacher:
+    """The teacher of this name; DEFAULT without one. Raises BadTeacher with what is missing and how to get it.
+
+    task: whose templates write, where that is the teacher."""
     if reference is not None and reference.startswith(("http://", "https://")):
         from boardwright.build.teachers.server import Servers
 
@@ -36,6 +40,10 @@ def resolve_teacher(reference: str | None, settings: Settings) -> Teacher:
         raise BadTeacher(
             "--model names a model of a server.", value=reference, allowed="--teacher http://HOST:PORT/v1 with it"
         )
+    if reference == TEMPLATE and task is not None:
+        from boardwright.build.teachers.template import TemplateTeacher
+
+        return TemplateTeacher(task)
     reference = DEFAULT.id if reference is None else reference
     path = Path(reference).expanduser()
     if path.suffix == ".gguf" and path.is_file():

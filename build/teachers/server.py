@@ -107,7 +107,9 @@ class Servers:
     def __init__(self, servers: list[Server], settings: Settings) -> None:
         self._servers = servers
         self._settings = settings
-        self.name = f"server {servers[0].model}"
+        model = servers[0].model
+        # llama-server's is the path of its file, which is nobody's business.
+        self.name = f"server {model.rsplit('/', 1)[-1] if model.startswith('/') else model}"
 
     @classmethod
     def connect(cls, urls: list[str], settings: Settings) -> Servers:
