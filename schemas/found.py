@@ -88,10 +88,11 @@ MONTHS = _months()
 
 @dataclass(frozen=True)
 class Reading:
-    """A value as a record writes it.  at: where its spelling begins.  spelling: which of the ways to write it."""
+    """A value as a record writes it.  at, end: where its spelling stands.  spelling: which of the ways to write it."""
 
     value: str
     at: int
+    end: int
     spelling: str
 
 
@@ -103,22 +104,22 @@ def dates_in(text: str) -> Iterator[Reading]:
         if len(a) == 3 or len(c) == 3 or (len(a) == 4 and len(c) > 2):
             continue
         if len(a) == 4:
-            yield from _date(a, b, c, match.start(), "ymd" + first)
+            yield from _date(a, b, c, (match.start(), match.end(8)), "ymd" + first)
         elif len(c) in (2, 4):
-            yield from _date(c, b, a, match.start(), "dmy" + first)
+            yield from _date(c, b, a, (match.start(), match.end(8)), "dmy" + first)
             if a != b:
-                yield from _date(c, a, b, match.start(), "mdy" + first)
+                yield from _date(c, a, b, (match.start(), match.end(8)), "mdy" + first)
             if len(c) == 2:
-                yield from _date(a, b, c, match.start(), "ymd" + first)
+                yield from _date(a, b, c, (match.start(), match.end(8)), "ymd" + first)
     for match in _COMPACT.finditer(text):
-        yield from _date(match[1], match[2], match[3], match.start(), "compact")
+        yield from _date(match[1], match[2], match[3], match.span(), "compact")
     for pattern, year, word, day in ((_DAY_FIRST, 3, 2, 1), (_MONTH_FIRST, 3, 1, 2), (_YEAR_FIRST, 1, 2, 3)):
         for match in pattern.finditer(text):
             for month in sorted(MONTHS.get(match[word].lower(), ())):
-                yield from _date(match[year], str(month), match[day], match.start(), f"word {day}")
+                yield from _date(match[year], str(month), match[day], (match.start(), match.end(3)), f"word {day}")
 
 
-def _date(year: str, month: str, day: str, at: int, spelling: str) -> Iterator[Reading]:
+def _date(year: str, month: str, day: str, span: tuple[int, int], spelling: str) -> Iterator[Reading]:
     if len(year) not in (2, 4) or len(day) > 2:
         return
     century = 0 if len(year) == 4 else 1900 if int(year) >= PIVOT else 2000
@@ -127,7 +128,7 @@ def _date(year: str, month: str, day: str, at: int, spelling: str) -> Iterator[R
     except ValueError:
         return
     if 1900 <= value.year <= 2099:
-        yield Reading(value.isoformat(), at, spelling)
+        yield Reading(value.isoformat(), *span, spelling)
 
 
 def numbers_in(text: str, places: int) -> Iterator[Reading]:
@@ -151,7 +152,7 @@ def numbers_in(text: str, places: int) -> Iterator[Reading]:
             for value, how in _readings(spelled, places):
                 if (value, place) not in seen:
                     seen.add((value, place))
-                    yield Reading(sign + value, place, how)
+                    yield Reading(sign + value, place, place + len(sign) + len(spelled), how)
 
 
 def unfounded(shape: Shape, value: Any, text: str, path: str = "") -> Iterator[str]:
@@ -175,6 +176,30 @@ def unfounded(shape: Shape, value: Any, text: str, path: str = "") -> Iterator[s
         case NumberShape(grounded=True):
             if all(one.value != value for one in numbers_in(text, shape.places)):
                 yield path
+
+
+def standing(shape: Shape, value: Any, text: str) -> Iterator[tuple[int, int]]:
+    """Where the texts and grounded values of a record (in JSON form) stand in the text, every place of each.
+
+    Of a text that stands there as words of its own, what is part of another word is left out."""
+    match shape:
+        case NullableShape():
+            if value is not None:
+                yield from standing(shape.inner, value, text)
+        case ObjectShape():
+            for name, inner in shape.fields:
+                yield from standing(inner, value[name], text)
+        case ListShape():
+            for item in value:
+                yield from standing(shape.item, item, text)
+        case TextShape():
+            spans = [match.span() for match in re.finditer(re.escape(value), text)] if value else []
+            alone = [(a, b) for a, b in spans if not (text[a - 1 : a].isalnum() or text[b : b + 1].isalnum())]
+            yield from alone or spans
+        case DateShape(grounded=True):
+            yield from ((one.at, one.end) for one in dates_in(text) if one.value == value)
+        case NumberShape(grounded=True):
+            yield from ((one.at, one.end) for one in numbers_in(text, shape.places) if one.value == value)
 
 
 def _readings(spelled: str, places: int) -> Iterator[tuple[str, str]]:

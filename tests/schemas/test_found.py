@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boardwright.schemas.found import MONTHS, dates_in, numbers_in
+from boardwright.schemas.found import MONTHS, dates_in, numbers_in, standing
+from boardwright.schemas.shape import DateShape, ListShape, NullableShape, NumberShape, ObjectShape, TextShape
 
 days = st.dates(datetime.date(1900, 1, 1), datetime.date(2099, 12, 31))
 
@@ -99,3 +100,37 @@ def test_what_is_found_is_always_a_value(text: str) -> None:
     for number in numbers_in(text, 2):
         assert float(number.value) is not None and 0 <= number.at < len(text)
         assert "." in number.value and len(number.value.rsplit(".", 1)[1]) == 2
+
+
+@given(st.text("0123456789.,'- /:aMr\n年月\u00a0", max_size=60))
+def test_where_a_value_stands_it_is_spelled(text: str) -> None:
+    for one in dates_in(text):
+        assert one.value in dates(text[one.at : one.end])
+    for number in numbers_in(text, 2):
+        assert number.value in numbers(text[number.at : number.end])
+
+
+RECORD = ObjectShape(
+    (
+        ("name", NullableShape(TextShape(20, verbatim=True))),
+        ("day", DateShape(grounded=True)),
+        ("sums", ListShape(NumberShape(9, 2, signed=True, grounded=True), 4)),
+        ("due", DateShape()),
+    )
+)
+
+
+def test_every_place_where_a_record_stands_in_its_document() -> None:
+    text = "ACME, 9 March 2024\n-1.234,50 EUR and 7.00\nACME, ACMEs"
+    record = {"name": "ACME", "day": "2024-03-09", "sums": ["-1234.50", "7.00"], "due": "2024-03-09"}
+    spans = list(standing(RECORD, record, text))
+    assert [text[a:b] for a, b in spans] == ["ACME", "ACME", "9 March 2024", "-1.234,50", "7.00"]
+    assert spans[1][0] == text.index("ACME, ACMEs")
+
+
+def test_a_text_within_words_is_better_than_none() -> None:
+    assert list(standing(TextShape(20, verbatim=True), "ACME", "ACMEs")) == [(0, 4)]
+
+
+def test_nothing_stands_where_nothing_is_said() -> None:
+    assert not list(standing(RECORD.fields[0][1], None, "ACME"))
