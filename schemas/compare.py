@@ -5,6 +5,7 @@ Knows nothing of how records were made. A comparator is a name in a task, so tha
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -82,3 +83,16 @@ def score(
         fields_right=sum(right.values()) / (total * len(names)),
         per_field={name: right[name] / total for name in names},
     )
+
+
+def wilson(right: int, total: int) -> tuple[float, float]:
+    """Between which shares the true one lies, at 95 %, when `right` of `total` were right.
+
+    Wilson's score interval (JASA 22, 1927, 209–212): of use where there are few, or all are right."""
+    if not 0 <= right <= total or not total:
+        raise ValueError(f"{right} of {total}")
+    share, z = right / total, 1.959964
+    scale = 1 + z * z / total
+    middle = (share + z * z / (2 * total)) / scale
+    half = z / scale * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    return max(0.0, middle - half), min(1.0, middle + half)

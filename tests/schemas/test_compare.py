@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boardwright.schemas.compare import COMPARATORS, Scores, exact, fold, number, score, text
+from boardwright.schemas.compare import COMPARATORS, Scores, exact, fold, number, score, text, wilson
 
 
 class TestText:
@@ -123,3 +123,23 @@ class TestScore:
     def test_lists_that_do_not_match_are_the_callers_mistake(self, golds: list[Any], records: list[Any]) -> None:
         with pytest.raises(ValueError, match="gold records"):
             score(golds, records, {"a": "exact"})
+
+
+class TestWilson:
+    """Figures of Newcombe, Statistics in Medicine 17 (1998), table I."""
+
+    @pytest.mark.parametrize(
+        ("right", "total", "low", "high"),
+        [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    )
+    def test_published_intervals(self, right: int, total: int, low: float, high: float) -> None:
+        assert wilson(right, total) == pytest.approx((low, high), abs=5e-5)
+
+    def test_all_right_is_not_certain(self) -> None:
+        low, high = wilson(30, 30)
+        assert 0.88 < low < 0.89 and high == 1.0
+
+    @pytest.mark.parametrize(("right", "total"), [(0, 0), (3, 2), (-1, 2)])
+    def test_counts_that_cannot_be(self, right: int, total: int) -> None:
+        with pytest.raises(ValueError, match=f"{right} of {total}"):
+            wilson(right, total)
