@@ -69,10 +69,10 @@ def write_records(
         if as_json:
             write(json_line(document, outcome) + "\n")
         elif isinstance(outcome, KitError):
-            say(f"error: {_printable(str(outcome))}")
+            say(f"error: {printable(str(outcome))}")
         else:
             write(("\n" if count > 1 else "") + (side_by_side if beside else for_people)(document, outcome))
-            say(f"{_printable(document.id)}: {timing(outcome)}")
+            say(f"{printable(document.id)}: {timing(outcome)}")
     if not as_json and count > 1:
         say(f"{count - failed} of {count} documents in {time.perf_counter() - started:.1f} s")
     return failed
@@ -111,7 +111,7 @@ def for_people(document: Document, result: Result) -> str:
     record: dict[str, Any] = result.record.model_dump(mode="json")
     width = max(map(len, record))
     lines = [
-        _printable(document.id)
+        printable(document.id)
         + (f"   ! have somebody look at it: {', '.join(result.escalate)}" if result.escalate else "")
     ]
     for name, value in record.items():
@@ -128,11 +128,11 @@ def side_by_side(document: Document, result: Result) -> str:
     left = [
         piece
         for line in text.splitlines()
-        for piece in (textwrap.wrap(_printable(line), room, drop_whitespace=False) or [""])
+        for piece in (textwrap.wrap(printable(line), room, drop_whitespace=False) or [""])
     ]
     right = for_people(document, result).splitlines()[1:]
     rows = zip_longest(left, right, fillvalue="")
-    head = _printable(document.id)
+    head = printable(document.id)
     return "\n".join([head, *(f"  {a:<{room}} │{b}".rstrip() for a, b in rows)]) + "\n"
 
 
@@ -197,9 +197,9 @@ def _placed(error: KitError, document: Document) -> KitError:
 def _value(value: Any) -> str:
     if value is None:
         return ABSENT
-    return _printable(value if isinstance(value, str) else spell(value))
+    return printable(value if isinstance(value, str) else spell(value))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Text from documents and file names must not steer the terminal."""
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
