@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from boardwright.build import board_commands, teach_commands
+from boardwright.build import board_commands, gold_commands, teach_commands
 from boardwright.build.options import FILE, FOLDER, json_option
 from boardwright.device.command_line import Commands, debug_option
 
@@ -291,6 +291,8 @@ for command in (
     board_commands.flash,
     board_commands.push,
     teach_commands.teach,
+    gold_commands.label,
+    gold_commands.compare_students,
 ):
     cli.add_command(command)
 

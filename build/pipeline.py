@@ -16,6 +16,7 @@ from typing import Any
 
 from boardwright.build.ids import file_id, folder_id
 from boardwright.build.ladder import Rung, choose
+from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_name, quantize_model
 from boardwright.build.roofline import model_shape
 from boardwright.build.scores import read_evaluation
 from boardwright.build.speeds import Speed, best_known, work_of
@@ -36,9 +37,9 @@ VERSIONS = {
     "drafts": 1,
     "tune": 3,
     "merge": 1,
-    "export": 1,
+    "export": EXPORT,
     "imatrix": 1,
-    "quantize": 3,
+    "quantize": QUANTIZE,
     "onnx": 1,
     "evaluate": 3,
     "golden": 6,
@@ -120,7 +121,7 @@ def build(request: Request, store: Store) -> Built:
         if encoding.runtime == "onnxruntime":
             quantized = _onnx(request, store, encoding, merged, prepared)
         else:
-            quantized = _quantize(request, store, encoding, exported, imatrix)
+            quantized = quantize_model(store, exported, encoding, imatrix, redo=request.again("quantize"))
         ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
     target = request.target
     chosen, why = choose(ladder, yardstick, request.gates, target.budgets.bundle_mb, runs_here=runs_here)
@@ -240,22 +241,12 @@ def _merge(request: Request, store: Store, student: Artifact, tuned: Artifact) -
 
 
 def _export(request: Request, store: Store, merged: Artifact, prepared: Artifact) -> Artifact:
-    def make(folder: Path) -> None:
-        from boardwright.build.export import check_tokens, export_gguf
-
-        model = folder / _file_name(Encoding.F16)
-        export_gguf(merged.path, model, f"{request.task.name} student")
-        texts = _training_texts(request, prepared)
-        check_tokens(merged.path, model, texts)
-        current_step().note(f"{len(texts):,} texts split the same in training and in llama.cpp")
-
-    return store.produce(
-        "export",
-        VERSIONS["export"],
-        {"name": request.task.name},
-        [merged.id, prepared.id],
-        make,
-        title="Export to GGUF",
+    return export_model(
+        store,
+        merged,
+        request.task.name,
+        lambda: _training_texts(request, prepared),
+        prepared.id,
         redo=request.again("export"),
     )
 
@@ -286,27 +277,6 @@ def _imatrix(request: Request, store: Store, merged: Artifact, prepared: Artifac
     )
 
 
-def _quantize(request: Request, store: Store, encoding: Encoding, exported: Artifact, imatrix: Artifact) -> Artifact:
-    def make(folder: Path) -> None:
-        from boardwright.build.quantize import IMATRIX, quantize
-
-        source = exported.path / _file_name(Encoding.F16)
-        notes = quantize(source, folder / _file_name(encoding), encoding, imatrix.path / IMATRIX)
-        (folder / "notes.json").write_text(json.dumps(notes) + "\n", encoding="utf-8")
-        for note in notes:
-            current_step().note(note)
-
-    return store.produce(
-        "quantize",
-        VERSIONS["quantize"],
-        {"encoding": encoding.value},
-        [exported.id, imatrix.id],
-        make,
-        title=f"Quantize to {encoding}",
-        redo=request.again("quantize"),
-    )
-
-
 def _onnx(request: Request, store: Store, encoding: Encoding, merged: Artifact, prepared: Artifact) -> Artifact:
     """For ONNX Runtime, straight from the checkpoint: it shares no step with GGUF."""
 
@@ -314,7 +284,7 @@ def _onnx(request: Request, store: Store, encoding: Encoding, merged: Artifact, 
         from boardwright.build.export import check_tokens
         from boardwright.build.export_onnx import export_onnx
 
-        model = folder / _file_name(encoding)
+        model = folder / file_name(encoding)
         export_onnx(merged.path, model, encoding)
         check_tokens(merged.path, model, _training_texts(request, prepared))
 
@@ -334,7 +304,7 @@ def _rung(
 ) -> Rung:
     """An artifact's place on the ladder: every held-out document through the harness."""
     task = request.task
-    model = artifact.path / _file_name(encoding)
+    model = artifact.path / file_name(encoding)
     held_out = prepared.path / "valid.jsonl"
 
     def make(folder: Path) -> None:
@@ -483,10 +453,6 @@ def with_training(task: Task, **changes: Any) -> Training:
 def _read(path: Path) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return value
-
-
-def _file_name(encoding: Encoding) -> str:
-    return f"model-{encoding.value}{encoding.suffix}"
 
 
 def _digest(text: str) -> str:
