@@ -115,7 +115,7 @@ def _trial(task: Task, examples: Path, count: int, model: Path, student: str, st
         ) as running:
             assert running.stdout is not None and running.stderr is not None
             for line in running.stdout:
-                current_step().progress(float(line), 1)
+                current_step().progress(*map(float, line.split()))
             said = running.stderr.read().strip()
         if running.returncode:
             raise BadStudent(

@@ -54,14 +54,10 @@ def prefill(shape: Shape, value: Any) -> str:
     """What stands in the line before anything is typed; `read` takes it for the same value."""
     if value is None:
         return ""
-    if isinstance(bare(shape), TextShape) and isinstance(value, str):
-        plain = value.isprintable() and value == value.strip() and _quoted(value) is None
-        # Escapes, so that a document's control characters don't reach the terminal by way of the line.
-        return value if plain else json.dumps(value)
-    if isinstance(value, str):
+    if isinstance(value, str) and value.isprintable() and value == value.strip() and _quoted(value) is None:
         return value
-    spelled = spell(value)
-    return spelled if spelled.isprintable() else json.dumps(value)
+    # Escapes, so that a document's control characters don't reach the terminal by way of the line.
+    return "".join(c if c.isprintable() else _escape(c) for c in spell(value))
 
 
 def read_field(task: Task, name: str, typed: str, text: str) -> Any:
@@ -93,21 +89,22 @@ def checked_record(task: Task, record: dict[str, Any], text: str) -> dict[str, A
 
 
 def read(shape: Shape, typed: str, path: str = "") -> Any:
-    """A JSON value of typed text; its bounds are not checked. Nothing typed is null, or an empty list.
+    """A JSON value of typed text; its bounds are not checked. Nothing typed is null, or else an empty list.
 
     Raises BadRecord where it can't be read."""
     typed = typed.strip()
     inner = bare(shape)
+    if not typed and isinstance(shape, NullableShape):
+        return None
     if not typed and not isinstance(inner, ListShape):
-        if isinstance(shape, NullableShape):
-            return None
         raise BadRecord("This field needs a value.", where=path)
     match inner:
         case TextShape():
             quoted = _quoted(typed)
             return typed if quoted is None else quoted
         case ChoiceShape() | BoolShape():
-            name = chosen(choices(shape), typed, path)
+            quoted = _quoted(typed)
+            name = chosen(choices(shape), typed if quoted is None else quoted, path)
             return name if isinstance(inner, ChoiceShape) else name == "true"
         case DateShape():
             return _only_reading(typed, _iso(typed), (one.value for one in dates_in(typed)), path)
@@ -132,6 +129,10 @@ def _validated(model: type[BaseModel], record: dict[str, Any]) -> dict[str, Any]
         missing = first["type"] == "missing" or first.get("input") is None
         what = "This field needs a value" if missing else first["msg"]
         raise BadRecord(f"{what}.", where=where or None, value=None if missing else first.get("input")) from None
+
+
+def _escape(character: str) -> str:
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]  # DEL is the one that JSON leaves
 
 
 def _quoted(typed: str) -> str | None:

@@ -75,7 +75,8 @@ def label(
             waiting = _proposed(loaded, waiting, bundle, student, key)
     interrupted = False
     try:
-        verb.label(loaded, gold, waiting, terminal)
+        with terminal:
+            verb.label(loaded, gold, waiting, terminal)
     except KeyboardInterrupt:
         interrupted = True
     left = len(gold.waiting(waiting, count))

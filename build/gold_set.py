@@ -152,7 +152,10 @@ def spread(pile: Sequence[Proposal], count: int, seed: int) -> list[Proposal]:
 
     The draw is by a hash of the text and the seed, so the same pile gives the same documents. A document that is nearly
     one drawn before is passed over as long as there is another."""
-    distinct = list({one.key: one for one in reversed(pile)}.values())[::-1]
+    by_key: dict[str, Proposal] = {}
+    for one in pile:
+        by_key.setdefault(one.key, one)
+    distinct = list(by_key.values())
     count = min(count, len(distinct))
 
     def draw(one: Proposal) -> str:

@@ -13,9 +13,10 @@ import signal
 import sys
 import termios
 import tty
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
+from typing import Self
 
 import click
 from rich.console import Console
@@ -39,7 +40,9 @@ ESCAPE_S = 0.05  # how long the rest of an arrow key may take over a slow line
 
 
 class Terminal:
-    """Standard input and output, both a terminal. Raises KitError where they are none."""
+    """Standard input and output, both a terminal. Raises KitError where they are none.
+
+    Within `with`, keys come one by one and are not shown, also those typed ahead of a line; Ctrl-C is still Ctrl-C."""
 
     def __init__(self) -> None:
         if not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -54,6 +57,18 @@ class Terminal:
             sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
         self._console = Console(highlight=False, markup=False, emoji=False)
         readline.set_auto_history(False)
+        self._before = termios.tcgetattr(self._fd)
+
+    def __enter__(self) -> Self:
+        self._switch()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(termios.error):  # the terminal has gone
+            termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
+
+    def _switch(self) -> None:
+        tty.setcbreak(self._fd, termios.TCSANOW)
 
     @property
     def plain(self) -> bool:
@@ -68,12 +83,15 @@ class Terminal:
 
     def show(self, rows: Sequence[Text]) -> None:
         """A screen anew; on a terminal that can't be cleared, below the last one."""
-        if self._console.is_dumb_terminal:
-            self._console.print()
-        else:
-            self._console.clear()
-        for row in rows:
-            self._console.print(row, no_wrap=True, overflow="crop", width=self.size[0], soft_wrap=True)
+        with self._console.capture() as screen:  # one write, so that it does not flicker over a slow line
+            if self._console.is_dumb_terminal:
+                self._console.print()
+            else:
+                self._console.clear()
+            for row in rows:
+                self._console.print(row, no_wrap=True, overflow="crop", width=self.size[0], soft_wrap=True)
+        sys.stdout.write(screen.get())
+        sys.stdout.flush()
 
     def say(self, text: str) -> None:
         self._console.print(Text(text))
@@ -82,20 +100,19 @@ class Terminal:
         """The next key that is pressed from now on, by name or as itself.
 
         redraw: when the window has another size, or this process had been stopped.  Raises KeyboardInterrupt."""
-        with self._keys() as switch:
 
-            def again(_signal: int, _frame: FrameType | None) -> None:
-                switch()  # a shell may have taken the terminal back
-                redraw()
+        def again(_signal: int, _frame: FrameType | None) -> None:
+            self._switch()  # a shell may have taken the terminal back
+            redraw()
 
-            before = {one: signal.signal(one, again) for one in (signal.SIGWINCH, signal.SIGCONT)}
-            try:
-                raw = self._read(64)
-                if raw == b"\x1b" and select.select([self._fd], [], [], ESCAPE_S)[0]:
-                    raw += self._read(16)
-            finally:
-                for one, handler in before.items():
-                    signal.signal(one, handler)
+        before = {one: signal.signal(one, again) for one in (signal.SIGWINCH, signal.SIGCONT)}
+        try:
+            raw = self._read(64)
+            if raw == b"\x1b" and select.select([self._fd], [], [], ESCAPE_S)[0]:
+                raw += self._read(16)
+        finally:
+            for one, handler in before.items():
+                signal.signal(one, handler)
         typed = raw.decode("utf-8", "replace")
         # What came with the first key was typed before anyone saw what it would do.
         return NAMES.get(typed, "" if typed.startswith("\x1b") else NAMES.get(typed[:1], typed[:1])) or (
@@ -110,7 +127,8 @@ class Terminal:
 
     def forget_keys(self) -> None:
         """Drop what was typed ahead: nobody decides on a document that was not on the screen yet."""
-        termios.tcflush(self._fd, termios.TCIFLUSH)
+        with suppress(termios.error):
+            termios.tcflush(self._fd, termios.TCIFLUSH)
 
     def line(self, prompt: str, prefill: str, words: Sequence[str] = ()) -> str | None:
         """A line, edited from `prefill`; None when given up with Ctrl-C or Ctrl-D.  words: Tab completes them."""
@@ -133,21 +151,10 @@ class Terminal:
 
     def edit(self, text: str) -> str | None:
         """A text from the user's editor ($VISUAL, $EDITOR); None when it was not saved. Raises KitError."""
+        self.__exit__()
         try:
             return click.edit(text, extension=".json")
         except click.ClickException as error:
             raise KitError(error.message, next="set EDITOR to an editor that is installed here") from None
-
-    @contextmanager
-    def _keys(self) -> Iterator[Callable[[], None]]:
-        """Keys come one by one and are not shown; Ctrl-C is still Ctrl-C."""
-        before = termios.tcgetattr(self._fd)
-
-        def switch() -> None:
-            tty.setcbreak(self._fd, termios.TCSANOW)
-
-        switch()
-        try:
-            yield switch
         finally:
-            termios.tcsetattr(self._fd, termios.TCSADRAIN, before)
+            self._switch()

@@ -115,7 +115,7 @@ def _feed(engine: Engine, at: int, tokens: Sequence[int], wanted: int) -> Logits
 
 
 class _Told:
-    """Tells whoever started this process how far it is, a share from 0 to 1 a line."""
+    """Tells whoever started this process how far it is: documents done, and to do."""
 
     def __init__(self) -> None:
         self._phase = -1
@@ -123,7 +123,7 @@ class _Told:
     def report(self, event: Event) -> None:
         self._phase += event.kind == "start"
         if event.kind == "progress" and event.done is not None and event.total:
-            print((self._phase + event.done / event.total) / PHASES, flush=True)
+            print(self._phase * event.total + event.done, PHASES * event.total, flush=True)
 
     def close(self) -> None:
         pass
