@@ -64,6 +64,25 @@ class Gates:
 
 
 @dataclass(frozen=True)
+class Checks:
+    """What a row must pass to be trained on, beside the schema.
+
+    required: fields that may not be null.  in_text: fields of a closed set whose value must stand in the document.
+    min_chars, max_chars: of the document; 0 for what the context can hold.  languages: ISO 639-1 codes of documents,
+    none for any.  most_of_one, most_null: the largest share of rows in which a closed set holds one value, or a field
+    is null; beyond it a teacher's rows are turned away, and yours are only named.
+    """
+
+    required: tuple[str, ...] = ()
+    in_text: tuple[str, ...] = ()
+    min_chars: int = 1
+    max_chars: int = 0
+    languages: tuple[str, ...] = ()
+    most_of_one: float = 0.95
+    most_null: float = 0.95
+
+
+@dataclass(frozen=True)
 class Training:
     """How the student learns the task. synthetic_*: documents to draw where `documents.py` is the source.
 
@@ -101,6 +120,7 @@ class Task:
     limits: Limits = Limits()
     gates: Gates = Gates()
     training: Training = Training()
+    checks: Checks = Checks()
     folder: Path = Path()
 
     @cached_property
@@ -247,6 +267,9 @@ def _check(task: Task, where: Path) -> None:
             where=where,
             next="drop the reading, or Verbatim, Grounded and limits.windows",
         )
+    for name in (*task.checks.required, *task.checks.in_text):
+        if name not in names:
+            raise BadTask("A check names no field.", where=where, value=name, allowed=", ".join(sorted(names)))
     if task.limits.output and task.limits.output < least_bytes(task.shape):
         raise BadTask(
             "The budget is too small for a record, however short its texts.",

@@ -22,7 +22,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from pydantic import BaseModel
 from boardwright.schemas.fields import Items, Number, Text, Verbatim
-from boardwright.schemas.task import Limits, Task
+from boardwright.schemas.task import Checks, Limits, Task
 
 class Ticket(BaseModel):
     customer: Annotated[str, Verbatim(40)] | None
@@ -327,6 +327,8 @@ class TestBroken:
             ('"ticket", Ticket, None', "instruction is empty"),
             ('"ticket", Ticket, "Read.", comparators={"costumer": "text"}', "comparator names no field"),
             ('"ticket", Ticket, "Read.", comparators={"summary": "fuzzy"}', "Unknown comparator"),
+            ('"ticket", Ticket, "Read.", checks=Checks(required=("costumer",))', "check names no field"),
+            ('"ticket", Ticket, "Read.", checks=Checks(in_text=("costumer",))', "check names no field"),
             ('"ticket", Ticket, "Read.", limits=Limits(context=150)', "no room for a document"),
             ('"ticket", Ticket, "Read.", escalate={"summary": ("x",)}', "no field of a closed set"),
             ('"ticket", Ticket, "Read.", escalate={"kinds": ("bug",)}', "no field of a closed set"),
