@@ -1,48 +1,32 @@
 """Data: examples in, a training part and a held-out part out, with nothing that stands in both.
 
-Knows nothing of students. Near-duplicates are taken out of the training part, never out of the held-out part.
+Knows nothing of students. What fails a validator is taken out of the training part, never out
+of the held-out part.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import json
-import zlib
+import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from boardwright.build.data_report import FILE, DataReport, Turned, data_report
+from boardwright.build.validators import Validators
 from boardwright.schemas.compare import fold
 from boardwright.schemas.errors import BadExample, BadTask
-from boardwright.schemas.examples import Example, read_examples, write_examples
+from boardwright.schemas.examples import Example, read_examples, read_lines, write_examples
 from boardwright.schemas.found import unfounded
 from boardwright.schemas.task import DocumentSource, Task
 
-SHINGLE = 5
-# Receipts of one shop share their letterhead and differ in everything that matters: Jaccard 0.5 to 0.7 is usual there.
-NEAR = 0.8
 HELD_OUT_SHARE = 0.1
 HELD_OUT_MOST = 300
 HELD_OUT_LEAST = 10
-
-
-@dataclass(frozen=True)
-class DataReport:
-    """Counts of documents: read, dropped and why, and what is left. spare: held out beyond HELD_OUT_MOST.
-
-    unfounded_dropped: with a verbatim or grounded value that the document does not hold: it would teach inventing."""
-
-    read: int
-    duplicates_dropped: int
-    near_held_out_dropped: int
-    unfounded_dropped: int
-    spare: int
-    train: int
-    valid: int
+# Of held-out rows that contradict their task: a few are slips, more say that the task is not what was labelled.
+MOST_CONTRADICTIONS = 0.1
 
 
 def prepare(
@@ -52,46 +36,108 @@ def prepare(
 
     examples: labelled lines; without, the task's documents.py draws counts = (train, valid) documents from the seed.
     valid: the held-out part; without, a tenth of the examples, chosen by their text and so the same on every run.
+    Rows that fail the validators are left out and counted. A guess alone (a value that looks out of place, a share that
+    is too large) leaves out what a teacher wrote, and is only told of what a person labelled.
     """
+    taught: set[str] = set()
     if examples is not None:
         read = read_examples(examples, task.record)
         held_out = read_examples(valid, task.record) if valid is not None else []
+        taught = {row["id"] for _, row in read_lines(examples) if "origin" in row}
     elif valid is not None:
         raise BadTask("--valid needs --examples.", next="give both files, or neither to draw synthetic documents")
     else:
         generate = document_source(task)
         read = list(itertools.islice(generate(seed, "train"), counts[0]))
         held_out = list(itertools.islice(generate(seed, "valid"), counts[1]))
-    distinct = list({fold(example.text): example for example in read}.values())
-    learn = distinct
+    learn, rejected = _distinct(read)
+    spare = 0
     if not held_out:
-        learn, held_out = _split(distinct, examples)
-    near = near_duplicates([e.text for e in learn], [e.text for e in held_out])
-    distant = [example for example, drop in zip(learn, near, strict=True) if not drop]
-    if not distant:
-        raise BadExample("No training example is left that is not also held out.", where=examples)
-    train = [example for example in distant if not any(unfounded(task.shape, example.record, example.text))]
+        distinct = len(learn)
+        learn, held_out = _split(learn, examples)
+        spare = distinct - len(learn) - len(held_out)
+    doubted = _contradictions(task, held_out, valid or examples)
+    validators = Validators(task, held_out, learn=False)
+    kept = []
+    for example in learn:
+        if rejection := validators.check(example):
+            turned = Turned.of(example, rejection)
+            if rejection.reason != "balance" or example.id in taught:
+                rejected.append(turned)
+                continue
+            validators.admit(example)
+            doubted.append(turned)
+        kept.append(example)
+    # What documents.py draws is right by construction.
+    for name, rejection in validators.review().items() if examples is not None else ():
+        turned = Turned(name, rejection.reason, rejection.path, rejection.detail)
+        (rejected if name in taught else doubted).append(turned)
+    away = {one.id for one in rejected}
+    train = [example for example in kept if example.id not in away]
     if not train:
-        path = next(unfounded(task.shape, distant[0].record, distant[0].text))
-        raise BadExample(
-            "Every training example holds a value that does not stand in its document.",
-            where=f"example {distant[0].id}: {path}",
-            allowed="a copy of the document for Verbatim, a date or number of it for Grounded",
-            next="correct the records, or give the field a type that need not stand in the document",
-        )
-    report = DataReport(
-        read=len(read),
-        duplicates_dropped=len(read) - len(distinct),
-        near_held_out_dropped=sum(near),
-        unfounded_dropped=len(distant) - len(train),
-        spare=len(distinct) - len(learn) - len(held_out) if learn is not distinct else 0,
-        train=len(train),
-        valid=len(held_out),
-    )
+        raise _nothing_left(rejected, examples)
+    report = data_report(task, len(read), train, rejected, doubted=doubted, held_out=len(held_out), spare=spare)
     write_examples(folder / "train.jsonl", train)
     write_examples(folder / "valid.jsonl", held_out)
-    (folder / "data_report.json").write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
+    report.write(folder / FILE)
     return report
+
+
+def _distinct(examples: Sequence[Example]) -> tuple[list[Example], list[Turned]]:
+    """The first example of each text, case and punctuation aside, and the others."""
+    first: dict[str, Example] = {}
+    again = []
+    for example in examples:
+        known = first.setdefault(fold(example.text), example)
+        if known is not example:
+            again.append(Turned(example.id, "duplicate", "", f"the same text as {known.id}"))
+    return list(first.values()), again
+
+
+def _contradictions(task: Task, held_out: Sequence[Example], where: Path | None) -> list[Turned]:
+    """Held-out records that no student could give, because the task rules them out. Raises BadExample when they are
+    too many to be slips of the pen."""
+    found = []
+    for example in held_out:
+        nulls = [name for name in task.checks.required if example.record[name] is None]
+        found += [(example, name, "the task requires a value") for name in nulls]
+        found += [
+            (example, path, "the document does not hold it, as the field's type says it does")
+            for path in unfounded(task.shape, example.record, example.text)
+        ]
+    if len({example.id for example, _, _ in found}) > MOST_CONTRADICTIONS * len(held_out):
+        example, path, why = found[0]
+        raise BadExample(
+            f"The held-out records contradict the task in {len(found)} values. The first: {why}.",
+            where=f"{where}:{_line_of(where, example.id)} record.{path}" if where else f"{example.id} record.{path}",
+            value=_at(example.record, path),
+            allowed="a copy of the document for Verbatim, a date or number of it for Grounded, no null where required",
+            next="correct the records, or give the field a type that need not stand in the document",
+        )
+    return [Turned(example.id, "grounding", path, f"held out: {why}") for example, path, why in found]
+
+
+def _line_of(path: Path, name: str) -> int:
+    return next(number for number, row in read_lines(path) if row["id"] == name)
+
+
+def _at(record: Any, path: str) -> Any:
+    """The value at a path such as items[2].price."""
+    for part in re.findall(r"[^.\[\]]+", path):
+        record = record[int(part)] if isinstance(record, list) else record[part]
+    return record
+
+
+def _nothing_left(rejected: Sequence[Turned], where: Path | None) -> BadExample:
+    counts = Counter(one.reason for one in rejected)
+    first = rejected[0]
+    return BadExample(
+        "No training example is left: every one was turned away.",
+        where=where,
+        value=", ".join(f"{count} {reason}" for reason, count in counts.most_common()),
+        allowed="rows that pass the validators",
+        next=f"see example {first.id}: {first.path + ': ' if first.path else ''}{first.detail}",
+    )
 
 
 def document_source(task: Task) -> DocumentSource:
@@ -129,30 +175,3 @@ def _split(examples: list[Example], where: Path | None) -> tuple[list[Example], 
 def _draw(example: Example) -> float:
     """In [0, 1), evenly, the same for the same text on every run."""
     return int.from_bytes(hashlib.sha256(fold(example.text).encode()).digest()[:6], "big") / 2**48
-
-
-def near_duplicates(texts: Sequence[str], others: Sequence[str], threshold: float = NEAR) -> list[bool]:
-    """For each text, whether one of the others is nearly the same: Jaccard similarity of their shingle sets.
-
-    A shingle is five letters or digits in a row, case and punctuation aside (Broder 1997).
-    """
-    sets = [_shingles(text) for text in texts]
-    sizes = np.array([len(s) for s in sets], np.int64)
-    owners = np.repeat(np.arange(len(sets)), sizes)
-    flat = np.concatenate(sets) if sets else np.empty(0, np.uint32)
-    order = np.argsort(flat, kind="stable")
-    flat, owners = flat[order], owners[order]
-    near = np.zeros(len(texts), bool)
-    for other in others:
-        wanted = _shingles(other)
-        starts, ends = np.searchsorted(flat, wanted, "left"), np.searchsorted(flat, wanted, "right")
-        hits = np.concatenate([owners[a:b] for a, b in zip(starts, ends, strict=True)] or [np.empty(0, np.int64)])
-        shared = np.bincount(hits, minlength=len(texts))
-        near |= shared >= threshold * (sizes + len(wanted) - shared)
-    return [bool(value) for value in near]
-
-
-def _shingles(text: str) -> npt.NDArray[np.uint32]:
-    folded = fold(text)
-    pieces = {folded[i : i + SHINGLE] for i in range(max(1, len(folded) - SHINGLE + 1))}
-    return np.unique(np.fromiter((zlib.crc32(piece.encode()) for piece in pieces), np.uint32, len(pieces)))

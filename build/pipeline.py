@@ -33,7 +33,7 @@ from boardwright.targets.profile import OsRelease, Target
 
 # Raise a stage's number when the same inputs would give another output.
 VERSIONS = {
-    "data": 3,
+    "data": 4,
     "drafts": 1,
     "tune": 3,
     "merge": 1,
@@ -155,18 +155,17 @@ def _data(request: Request, store: Store) -> Artifact:
         from boardwright.build.data import prepare
 
         report = prepare(task, request.examples, request.valid, counts, training.seed, folder)
+        turned = ", ".join(f"{count:,} {reason}" for reason, count in report.rejected.items())
         current_step().note(
-            f"{report.train:,} to train on, {report.valid:,} held out; dropped {report.duplicates_dropped} duplicates, "
-            f"{report.near_held_out_dropped} too near a held-out document, {report.unfounded_dropped} with a value "
-            "that the document does not hold"
+            f"{report.kept:,} to train on, {report.held_out:,} held out; turned away: {turned or 'none'}"
         )
 
     return store.produce(
         "data",
         VERSIONS["data"],
         {} if given else {"counts": counts, "seed": training.seed},
-        # Files are read with the record model alone; drawn documents depend on all of the task's folder.
-        [_digest(str(task.shape)), *given] if given else [folder_id(task.folder)],
+        # Files are read with the record model and the checks alone; drawn documents depend on all of the task's folder.
+        [_digest(f"{task.shape}\n{task.checks}\n{task.limits}"), *given] if given else [folder_id(task.folder)],
         make,
         title="Prepare the examples",
         redo=request.again("data"),

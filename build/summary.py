@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from boardwright.build.data_report import DataReport, Turned
 from boardwright.build.roofline import TYPICAL
 from boardwright.build.speeds import over_budget
 from boardwright.device.proof import NOT_PROVED
@@ -47,12 +48,44 @@ def scores_text(scores: Scores) -> str:
     return f"{scores.documents:,} documents{failed}\n" + table(["field", "right"], rows, right=(1,))
 
 
+def data_text(report: DataReport) -> str:
+    """What became of the rows that were read, and what those hold that are trained on."""
+    parts = [f"{report.read:,} rows read, {report.kept:,} to train on, {report.held_out:,} held out"]
+    if report.spare:
+        parts[0] += f", {report.spare:,} held back beyond those"
+    for title, counts, firsts in (
+        ("turned away", report.rejected, report.first_rejected),
+        ("kept, but look at", report.doubted, report.first_doubted),
+    ):
+        if counts:
+            such_as = {one.reason: one for one in reversed(firsts)}
+            rows = [[reason, f"{count:,}", _turned(such_as[reason])] for reason, count in counts.items()]
+            parts.append(table([title, "rows", "such as"], rows, right=(1,)))
+    rows = [
+        [one.path, percent(one.null), f"{one.distinct:,}", ", ".join(f"{_cut(v)} {percent(s)}" for v, s in one.top)]
+        for one in report.fields
+    ]
+    parts.append(table(["field", "null", "values", "most frequent"], rows, right=(1, 2)))
+    parts += [f"over-represented: {', '.join(report.over)}"] if report.over else []
+    return "\n".join(parts)
+
+
+def _turned(one: Turned) -> str:
+    return f"{one.id}{' ' + one.path if one.path else ''}: {one.detail}"
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= 24 else value[:23] + "…"
+
+
 def build_text(built: Built) -> str:
     chosen = built.chosen
     rows = [_row(rung, rung is chosen) for rung in built.ladder]
     head = ["", "encoding", "MB", "records right", "fields right", "failed", "docs/s"]
     size = built.bundle.stat().st_size / 1e6
     parts = [
+        data_text(DataReport.from_json(built.data)),
+        "",
         f"Held-out scores of every artifact ({chosen.scores.documents:,} documents that training never saw; F16 is the "
         "merged checkpoint; docs/s one at a time, on this machine):",
         table(head, rows, right=(2, 3, 4, 5, 6)),

@@ -6,27 +6,17 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from boardwright.build.data import (
-    HELD_OUT_LEAST,
-    HELD_OUT_MOST,
-    HELD_OUT_SHARE,
-    NEAR,
-    SHINGLE,
-    DataReport,
-    near_duplicates,
-    prepare,
-)
-from boardwright.schemas.compare import fold
+from boardwright.build.data import HELD_OUT_LEAST, HELD_OUT_MOST, HELD_OUT_SHARE, prepare
+from boardwright.build.data_report import DataReport
 from boardwright.schemas.errors import BadExample, BadTask
 from boardwright.schemas.examples import Example, read_examples, write_examples
-from boardwright.schemas.task import Task
+from boardwright.schemas.fields import Verbatim
+from boardwright.schemas.task import Checks, Task
 
 DOCUMENTS_PY = """
 import itertools, random
@@ -67,7 +57,7 @@ def ids(path: Path) -> set[str]:
 
 
 def report(tmp_path: Path) -> DataReport:
-    return DataReport(**json.loads((tmp_path / "data_report.json").read_text()))
+    return DataReport.from_json(json.loads((tmp_path / "data_report.json").read_text()))
 
 
 class TestHoldingOut:
@@ -118,7 +108,8 @@ class TestLeaks:
         again = Example("again", examples[0].text.replace(" ", " , ").upper(), {"kind": "question"})
         train, _ = split(tmp_path, [*examples, again], distinct(3, start=100))
         assert len(train & {"d0", "again"}) == 1
-        assert report(tmp_path) == DataReport(31, 1, 0, 0, 0, 30, 3)
+        told = report(tmp_path)
+        assert (told.read, told.kept, told.held_out, told.rejected) == (31, 30, 3, {"duplicate": 1})
 
     def test_what_is_nearly_held_out_is_not_learned(self, tmp_path: Path) -> None:
         held = distinct(3, start=100)
@@ -126,41 +117,75 @@ class TestLeaks:
         train, valid = split(tmp_path, [*distinct(5), near], held)
         assert "near" not in train
         assert valid == {"d100", "d101", "d102"}
-        assert report(tmp_path).near_held_out_dropped == 1
+        assert report(tmp_path).rejected == {"leak": 1}
 
     def test_nothing_left_to_learn(self, tmp_path: Path) -> None:
         with pytest.raises(BadExample, match="No training example is left"):
             split(tmp_path, distinct(5), distinct(5))
 
 
-shingled = st.lists(st.sampled_from(["invoice", "total", "12.50", "Müller & Co.", "x", "!", "\n"]), max_size=9).map(
-    " ".join
-)
+class TestTurningAway:
+    """What a person labelled is left out for a fault, never for a guess."""
+
+    def test_each_reason_is_counted_and_shown_by_a_row(self, tmp_path: Path) -> None:
+        examples = distinct(30)
+        near = Example("near", examples[3].text + " 9", examples[3].record)
+        split(tmp_path, [*examples, near], distinct(3, start=100))
+        told = report(tmp_path)
+        assert told.rejected == {"duplicate": 1}
+        assert told.first_rejected[0].id == "near" and examples[3].id in told.first_rejected[0].detail
+
+    def test_two_documents_of_one_form_are_both_learned(self, tmp_path: Path) -> None:
+        examples = distinct(30)
+        other = Example("other", examples[3].text + " 9", {"kind": "question"})
+        train, _ = split(tmp_path, [*examples, other], distinct(3, start=100))
+        assert {"d3", "other"} <= train
+
+    def test_a_value_in_nearly_every_row_is_told_of_and_nothing_is_dropped(self, tmp_path: Path) -> None:
+        train, _ = split(tmp_path, distinct(120), distinct(3, start=200))
+        told = report(tmp_path)
+        assert len(train) == 120 and told.rejected == {}
+        assert told.doubted["balance"] > 0
+        assert told.over == ['kind is "bug" in 100%']
+        assert told.fields[0].top == [('"bug"', 1.0)]
+
+    def test_of_rows_that_a_teacher_wrote_the_surplus_is_left_out(self, tmp_path: Path) -> None:
+        lines = [json.loads(example.line()) | {"origin": {"teacher": "t"}} for example in distinct(120)]
+        (tmp_path / "all.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        write_examples(tmp_path / "held.jsonl", distinct(3, start=200))
+        prepare(TASK, tmp_path / "all.jsonl", tmp_path / "held.jsonl", (0, 0), 0, tmp_path)
+        assert report(tmp_path).rejected["balance"] > 60 and report(tmp_path).doubted == {}
 
 
-class TestNearDuplicates:
-    @given(st.lists(shingled, max_size=6), st.lists(shingled, max_size=6), st.sampled_from([0.3, 0.5, NEAR, 1.0]))
-    def test_as_counted_one_by_one(self, texts: list[str], others: list[str], threshold: float) -> None:
-        def near(one: str, other: str) -> bool:
-            a, b = pieces(one), pieces(other)
-            return len(a & b) >= threshold * len(a | b)
-
-        expected = [any(near(text, other) for other in others) for text in texts]
-        assert near_duplicates(texts, others, threshold) == expected
-
-    def test_case_and_punctuation_make_no_difference(self) -> None:
-        assert near_duplicates(["TOTAL: 12.50 (Müller & Co.)"], ["total 1250, müller co"]) == [True]
-
-    def test_one_letterhead_is_not_one_receipt(self) -> None:
-        letterhead = "Corner Shop Ltd 12 High Street "
-        first = letterhead + "milk 1.20 bread 2.30 total 3.50 02/03/2026 cash 5.00"
-        second = letterhead + "eggs 4.10 apples 0.90 total 5.00 14/05/2026 card 9981"
-        assert near_duplicates([first], [second]) == [False]
+class Copied(BaseModel):
+    name: Annotated[str, Verbatim(20)] | None
 
 
-def pieces(text: str) -> set[str]:
-    folded = fold(text)
-    return {folded[i : i + SHINGLE] for i in range(len(folded) - SHINGLE + 1)} or {folded}
+class TestContradictions:
+    """Held-out records that the task rules out would be counted against every student."""
+
+    def prepare(self, tmp_path: Path, held_out: Sequence[Example], required: tuple[str, ...] = ()) -> DataReport:
+        task = Task("copies", Copied, "Copy it.", checks=Checks(required=required))
+        write_examples(tmp_path / "all.jsonl", [Example(e.id, e.text, {"name": None}) for e in distinct(5)])
+        write_examples(tmp_path / "held.jsonl", held_out)
+        return prepare(task, tmp_path / "all.jsonl", tmp_path / "held.jsonl", (0, 0), 0, tmp_path)
+
+    def gold(self, count: int, name: str | None) -> list[Example]:
+        return [Example(f"g{e.id}", f"{e.text} ACME", {"name": name}) for e in distinct(count, start=300)]
+
+    def test_are_one_error_with_line_field_and_value(self, tmp_path: Path) -> None:
+        with pytest.raises(BadExample, match="contradict the task in 3 values") as raised:
+            self.prepare(tmp_path, [*self.gold(1, "ACME"), *self.gold(4, "Acme Ltd")[1:]])
+        assert raised.value.where == f"{tmp_path / 'held.jsonl'}:2 record.name"
+        assert raised.value.value == "Acme Ltd"
+
+    def test_null_in_a_field_that_the_task_requires(self, tmp_path: Path) -> None:
+        with pytest.raises(BadExample, match="the task requires a value"):
+            self.prepare(tmp_path, self.gold(3, None), required=("name",))
+
+    def test_a_slip_of_the_pen_is_told_of(self, tmp_path: Path) -> None:
+        told = self.prepare(tmp_path, [*self.gold(19, "ACME"), Example("slip", "of the pen", {"name": "ACME"})])
+        assert told.doubted == {"grounding": 1} and told.first_doubted[0].id == "slip"
 
 
 class TestSources:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from boardwright.build import init
-from boardwright.build.data import near_duplicates
 from boardwright.build.init import TEMPLATE, init_task, suggestion
+from boardwright.build.near import near_duplicates
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.examples import Example, read_examples
 from boardwright.schemas.records import canonical

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from boardwright.build.data_report import DataReport, FieldReport, Turned
 from boardwright.build.ladder import Rung
 from boardwright.build.pipeline import Built
 from boardwright.build.roofline import student_shape
 from boardwright.build.speeds import measured_speed, predicted_speed, work_of
-from boardwright.build.summary import build_json, build_text
+from boardwright.build.summary import build_json, build_text, data_text
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.targets.measured import Measured
@@ -20,6 +21,17 @@ from boardwright.targets.profile import load_target
 from tests.targets.boards import PI5, bench
 
 RPI5 = load_target("rpi5-8gb")
+REPORT = DataReport(
+    read=1040,
+    kept=1000,
+    rejected={"duplicate": 36, "leak": 4},
+    held_out=80,
+    doubted={"value": 1},
+    first_rejected=[Turned("a-7", "duplicate", "", "93% the same as a-5"), Turned("a-9", "leak", "", "held out")],
+    first_doubted=[Turned("a-3", "value", "total", "'12.50' where '15.00' is likelier")],
+    fields=[FieldReport("currency", 0.25, 2, [('"EUR"', 0.5), ('"USD"', 0.25)])],
+    over=["vendor is null in 98%"],
+)
 SHAPE = student_shape(Encoding.Q4_0)
 
 
@@ -30,7 +42,8 @@ def built(tmp_path: Path) -> Built:
     here = bench(machine__cpu="AMD EPYC", machine__board=None)
     tuned = {"steps": 6, "seconds": 60, "tokens_per_second": 500, "final_loss": 0.1, "held_out_loss": 0.1}
     speed = predicted_speed(RPI5, Encoding.Q4_0, SHAPE, work_of(here["figures"]))
-    return Built(RPI5, tmp_path / "a.bwb", rung, "the cheapest", [rung], here, speed, tuned, {}, tmp_path)
+    data = json.loads(REPORT.to_json())
+    return Built(RPI5, tmp_path / "a.bwb", rung, "the cheapest", [rung], here, speed, tuned, data, tmp_path)
 
 
 def line_of(text: str, begin: str) -> str:
@@ -61,3 +74,13 @@ def test_a_prediction_over_the_budget_is_a_warning(built: Built) -> None:
 def test_for_this_machine_nothing_is_predicted(built: Built) -> None:
     text = build_text(replace(built, target=load_target("host"), speed=None))
     assert "Predicted" not in text and "not the board" not in text and "Measured on this machine" in text
+
+
+def test_what_became_of_the_data_is_a_table_by_reason_and_one_by_field(built: Built) -> None:
+    text = build_text(built)
+    assert data_text(REPORT) in text
+    assert line_of(text, "1,040 rows read") == "1,040 rows read, 1,000 to train on, 80 held out"
+    assert line_of(text, "duplicate").split(maxsplit=2) == ["duplicate", "36", "a-7: 93% the same as a-5"]
+    assert line_of(text, "value").split(maxsplit=2) == ["value", "1", "a-3 total: '12.50' where '15.00' is likelier"]
+    assert line_of(text, "currency").split(maxsplit=4) == ["currency", "25.0", "%", "2", '"EUR" 50.0 %, "USD" 25.0 %']
+    assert line_of(text, "over-represented") == "over-represented: vendor is null in 98%"
