@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from boardwright.build.data import near_duplicates
+from boardwright.build.near import near_duplicates
 from boardwright.schemas.compare import COMPARATORS, fold
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.errors import BadExample, KitError

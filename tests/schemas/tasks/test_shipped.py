@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from boardwright.build.data import near_duplicates
+from boardwright.build.near import near_duplicates
 from boardwright.schemas.compare import fold
 from boardwright.schemas.errors import BadDocument
 from boardwright.schemas.examples import Example, read_examples
