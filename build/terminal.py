@@ -141,6 +141,10 @@ class Terminal:
         readline.set_completer_delims("")
         readline.set_completer(complete)
         readline.parse_and_bind("tab: complete" if words else "tab: self-insert")
+        # It shows what is typed only where the terminal would; lines stay off, so that nothing typed ahead is lost.
+        shown = termios.tcgetattr(self._fd)
+        shown[3] |= termios.ECHO
+        termios.tcsetattr(self._fd, termios.TCSANOW, shown)
         try:
             return input(prompt)
         except (KeyboardInterrupt, EOFError):
@@ -148,6 +152,7 @@ class Terminal:
             return None
         finally:
             readline.set_startup_hook(None)
+            self._switch()
 
     def edit(self, text: str) -> str | None:
         """A text from the user's editor ($VISUAL, $EDITOR); None when it was not saved. Raises KitError."""

@@ -70,7 +70,7 @@ class Session:
         self.output = self.raw = ""
         self.status: int | None = None
 
-    def until(self, text: str, seconds: float = 30) -> str:
+    def until(self, text: str, seconds: float = 100) -> str:
         """Read until this is to be seen behind what was seen before; return all from there on, without attributes."""
         deadline, seen = time.monotonic() + seconds, ""
         while text not in SEQUENCES.sub("", seen):
