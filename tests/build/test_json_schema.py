@@ -32,4 +32,4 @@ def test_every_record_can_be_said(name: str) -> None:
     for record in itertools.islice(records(task, 3), 20):
         assert admits(schema, record)
     assert not admits(schema, {**record, "more": 1})
-    assert not admits(schema, dict(itertools.islice(record.items(), 1)))
+    assert not admits(schema, dict(list(record.items())[:-1]))

@@ -76,8 +76,8 @@ class Session:
         while text not in SEQUENCES.sub("", seen):
             assert time.monotonic() < deadline and self._read(0.5), f"{text!r} did not come:\n{seen}"
             seen, self.output = seen + self.output, ""
-        # The rest of that screen, which was written at once.
-        while select.select([self.fd], [], [], 0.1)[0] and self._read(0):
+        # The rest of that screen, which was written at once; on a busy machine it comes in pieces.
+        while select.select([self.fd], [], [], 0.3)[0] and self._read(0):
             pass
         seen, self.output = seen + self.output, ""
         return SEQUENCES.sub("", seen)
