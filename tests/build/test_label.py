@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import json
 import os
@@ -68,6 +69,8 @@ class Session:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
             os.execve(COMMAND[0], [*COMMAND, "label", *map(str, args)], clean | {"TERM": term} | more)
         self.output = self.raw = ""
+        # readline echoes byte by byte, and a read may end inside of a character.
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.status: int | None = None
 
     def until(self, text: str, seconds: float = 100) -> str:
@@ -111,8 +114,9 @@ class Session:
             raw = os.read(self.fd, 1 << 16)
         except OSError:  # so Linux ends a terminal whose last user is gone
             return False
-        self.output += raw.decode("utf-8", "replace")
-        self.raw += raw.decode("utf-8", "replace")
+        text = self._decoder.decode(raw)
+        self.output += text
+        self.raw += text
         return bool(raw)
 
 
