@@ -13,6 +13,7 @@ import click
 
 from boardwright.build import board_commands, gold_commands, teach_commands
 from boardwright.build.options import FILE, FOLDER, json_option
+from boardwright.build.training_options import training_of, training_options
 from boardwright.device.command_line import Commands, debug_option
 
 if TYPE_CHECKING:
@@ -42,14 +43,7 @@ def cli() -> None:
 @click.option(
     "--encodings", help=f"Encodings to try, cheapest first, with commas ({ENCODINGS}). [default: the target's]"
 )
-@click.option(
-    "--epochs", type=click.FloatRange(0, min_open=True), help="Passes over the examples. [default: the task's]"
-)
-@click.option("--rank", type=click.IntRange(1), help="LoRA rank. [default: the task's]")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="[default: the task's]")
-@click.option("--documents", type=click.IntRange(1), help="Synthetic documents to train on. [default: the task's]")
-@click.option("--held-out", type=click.IntRange(1), help="Synthetic documents to hold out. [default: the task's]")
-@click.option("--seed", type=int, help="[default: the task's]")
+@training_options
 @click.option(
     "--gate", "gates", multiple=True, metavar="NAME=VALUE", help="Set records_right, fields_right or tolerance."
 )
@@ -60,7 +54,7 @@ def build(task: str, target: str, output: Path, as_json: bool, **given: Any) -> 
     """Build a signed bundle for TASK: tune, merge, quantize, evaluate, choose, pack.
 
     TASK is a shipped task (invoice, receipt) or a folder that holds task.py. Stages that ran before are looked up; a
-    build that was killed goes on where it was.
+    build that was killed goes on where it was. How to train is the task's to say, where no option does.
     """
     from boardwright.build import pipeline
     from boardwright.build.store import Store
@@ -76,15 +70,7 @@ def build(task: str, target: str, output: Path, as_json: bool, **given: Any) -> 
         target=load_target(target),
         student=given["student"] or DEFAULT,
         output=output,
-        training=pipeline.with_training(
-            loaded,
-            epochs=given["epochs"],
-            rank=given["rank"],
-            learning_rate=given["learning_rate"],
-            synthetic_train=given["documents"],
-            synthetic_valid=given["held_out"],
-            seed=given["seed"],
-        ),
+        training=training_of(loaded, given),
         gates=_gates(loaded.gates, given["gates"]),
         examples=given["examples"],
         valid=given["valid"],

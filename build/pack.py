@@ -14,7 +14,7 @@ from typing import Any
 
 from boardwright.build.board_parts import board_parts
 from boardwright.build.ids import content_id, file_id
-from boardwright.device.bundles import DRAFTS, SURE
+from boardwright.device.bundles import DRAFTS, SURE, TRAINING
 from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
@@ -45,10 +45,12 @@ def pack(
     calibration: Calibration | None,
     folder: Path,
     board: tuple[OsRelease, Path] | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write `<task>-<version>-<target>.bwb` into `folder`, signed with this machine's key; return its path.
 
     board: for one that is to run elsewhere, the OS release, which is then in the name, and the folder of its wheels.
+    training: what the report tells of it.
 
     The same content gets the same counter and so the same bytes; anything new gets the next one.
     """
@@ -57,6 +59,8 @@ def pack(
     with tempfile.TemporaryDirectory() as scratch:
         model_name = f"model{encoding.suffix}"
         texts = _texts(task, target, scores, goldens, calibration)
+        if training is not None:
+            texts[TRAINING] = json.dumps(training, indent=1) + "\n"
         carried: dict[str, Path] = {}
         if board:
             release, wheels = board

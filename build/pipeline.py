@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from boardwright.build.ladder import Rung, choose
 from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_name, quantize_model
 from boardwright.build.roofline import model_shape
 from boardwright.build.scores import read_evaluation
+from boardwright.build.seeds import tune_seeds
 from boardwright.build.speeds import Speed, best_known, work_of
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
@@ -35,13 +36,14 @@ from boardwright.targets.profile import OsRelease, Target
 VERSIONS = {
     "data": 4,
     "drafts": 1,
-    "tune": 3,
+    "tune": 4,
     "merge": 1,
     "export": EXPORT,
     "imatrix": 1,
     "quantize": QUANTIZE,
     "onnx": 1,
     "evaluate": 3,
+    "examine": 1,
     "golden": 6,
     "measure": 4,
 }
@@ -108,11 +110,12 @@ def build(request: Request, store: Store) -> Built:
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
     drafts = _drafts(request, store, prepared)
     student = resolve_student(request.student, store)
-    tuned = _tune(request, store, prepared, student)
+    tuned = tune_seeds(request, store, VERSIONS["tune"], prepared, student)
     merged = _merge(request, store, student, tuned)
     exported = _export(request, store, merged, prepared)
     imatrix = _imatrix(request, store, merged, prepared)
     yardstick = _rung(request, store, Encoding.F16, exported, prepared, drafts)
+    training = {**_read(tuned.path / "tuned.json"), "examined": _examine(request, store, yardstick, prepared, drafts)}
     ladder = []
     for encoding in request.encodings or request.target.encodings:
         if encoding is Encoding.F16:
@@ -130,7 +133,7 @@ def build(request: Request, store: Store) -> Built:
     ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
     board = None if runs_here else (release, board_wheels(release, chosen.encoding.runtime, store).path)
     with step("Pack and sign the bundle"):
-        bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts, board)
+        bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts, training, board)
     here = _measure(request, store, bundle, prepared)
     return Built(
         target=target,
@@ -140,7 +143,7 @@ def build(request: Request, store: Store) -> Built:
         ladder=rungs,
         measured=here,
         speed=None if runs_here else _speed(target, chosen, here, filed),
-        tuned=_read(tuned.path / "tuned.json"),
+        tuned=training,
         data=_read(prepared.path / "data_report.json"),
         held_out=prepared.path / "valid.jsonl",
     )
@@ -193,38 +196,9 @@ def _drafts(request: Request, store: Store, prepared: Artifact) -> Artifact:
     )
 
 
-def _tune(request: Request, store: Store, prepared: Artifact, student: Artifact) -> Artifact:
-    task, training = request.task, request.training
-    train = prepared.path / "train.jsonl"
-
-    def make(folder: Path) -> None:
-        from boardwright.build.tune import tune
-
-        examples = read_examples(train, task.record)
-        held_out = read_examples(prepared.path / "valid.jsonl", task.record)
-        tuned = tune(task, examples, held_out, student.path, training, folder)
-        current_step().note(
-            f"{tuned.steps} steps, {tuned.tokens_per_second:,.0f} tokens/s, loss {tuned.final_loss:.4f}"
-        )
-
-    recipe = {name: value for name, value in asdict(training).items() if not name.startswith("synthetic")}
-    # Of the task, training depends on these three; a gate or a comparator changed in task.py trains nothing anew.
-    contract = _digest(f"{task.prompt_source}\n{task.shape}\n{task.limits.context}")
-    return store.produce(
-        "tune",
-        VERSIONS["tune"],
-        {**recipe, "contract": contract},
-        [file_id(train), student.id],
-        make,
-        title="Tune the student",
-        resumable=True,
-        redo=request.again("tune"),
-    )
-
-
 def _merge(request: Request, store: Store, student: Artifact, tuned: Artifact) -> Artifact:
     def make(folder: Path) -> None:
-        from boardwright.build.tune import merge
+        from boardwright.build.lora import merge
 
         merge(student.path, tuned.path / "adapter", folder)
 
@@ -258,8 +232,8 @@ def _imatrix(request: Request, store: Store, merged: Artifact, prepared: Artifac
     def make(folder: Path) -> None:
         from transformers import AutoTokenizer
 
+        from boardwright.build.completion import encode_all
         from boardwright.build.quantize import importance_matrix
-        from boardwright.build.tune import encode_all
 
         examples = read_examples(prepared.path / "train.jsonl", request.task.record)[:CALIBRATION_DOCUMENTS]
         rows = encode_all(request.task, examples, AutoTokenizer.from_pretrained(merged.path))
@@ -342,6 +316,36 @@ def _rung(
     )
 
 
+def _examine(request: Request, store: Store, yardstick: Rung, prepared: Artifact, drafts: Artifact) -> dict[str, Any]:
+    """What the merged checkpoint makes of documents that it has learnt, and of its held-out records what it should not
+    have made."""
+    task = request.task
+    train, held_out = prepared.path / "train.jsonl", prepared.path / "valid.jsonl"
+    told = yardstick.evaluation / "records.jsonl"
+
+    def make(folder: Path) -> None:
+        from boardwright.build.drafts import read_drafts
+        from boardwright.build.examine import examine
+
+        examples, asked = (read_examples(path, task.record) for path in (train, held_out))
+        outputs = [line.get("record") for _, line in read_lines(told)]
+        found = examine(task, yardstick.model, read_drafts(drafts.path), examples, asked, outputs)
+        (folder / "examined.json").write_text(json.dumps(asdict(found), indent=1) + "\n", encoding="utf-8")
+        for line in found.lines():
+            current_step().note(line)
+
+    made = store.produce(
+        "examine",
+        VERSIONS["examine"],
+        {"comparators": task.all_comparators, **_contract(task)},
+        [*map(file_id, Encoding.F16.files(yardstick.model)), drafts.id, file_id(told), file_id(train)],
+        make,
+        title="Look for overfitting",
+        redo=request.again("examine"),
+    )
+    return _read(made.path / "examined.json")
+
+
 def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, drafts: Artifact) -> list[dict[str, Any]]:
     """What a board must reproduce: prompts with their token ids, and this machine's records."""
     held_out = prepared.path / "valid.jsonl"
@@ -412,6 +416,7 @@ def _pack(
     ids: Mapping[str, str],
     goldens: Sequence[Mapping[str, Any]],
     drafts: Artifact,
+    training: Mapping[str, Any],
     board: tuple[OsRelease, Path] | None,
 ) -> Path:
     from boardwright.build.calibrate import calibration_of
@@ -435,6 +440,7 @@ def _pack(
             {"name": "boardwright", "license": "Apache-2.0", "source": "this project"},
         ],
         scores=scores,
+        training=training,
         content_ids=ids,
         goldens=goldens,
         drafts=drafts.path / DRAFTS,
@@ -442,11 +448,6 @@ def _pack(
         folder=request.output,
         board=board,
     )
-
-
-def with_training(task: Task, **changes: Any) -> Training:
-    """The task's training with what the caller gave (None: left as it is)."""
-    return replace(task.training, **{name: value for name, value in changes.items() if value is not None})
 
 
 def _read(path: Path) -> dict[str, Any]:

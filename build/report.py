@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from boardwright.build.report_training import Taught, taught
 from boardwright.build.roofline import TYPICAL, Work, model_shape
 from boardwright.build.speeds import Speed, measured_speed, over_budget, predicted_speed, same_model
 from boardwright.build.summary import percent
@@ -60,12 +61,14 @@ class Gate:
 class Report:
     """What the page shows. known: device/info.py's.  proof: a line for each CPU, None where nothing was proved.
 
+    training: how the student learnt, None where the bundle does not tell.
     needs: the RAM contract, None where the bundle is for no board.  warning: the best known speed is too slow."""
 
     known: Mapping[str, Any]
     installed: Installed
     ladder: Sequence[Rung]
     gates: Sequence[Gate]
+    training: Taught | None
     needs: Needs | None
     proof: Sequence[str] | None
     work: Work
@@ -94,6 +97,7 @@ def gather(installed: Installed) -> Report:
         installed=installed,
         ladder=ladder,
         gates=[Gate(name, gates[name], getattr(chosen, name)) for name in GATES if chosen and name in gates],
+        training=taught(told) if (told := installed.training()) is not None else None,
         needs=needs_of(installed.bundle),
         proof=(proved.lines() if (proved := proof_of(installed.bundle)) else None),
         work=work,

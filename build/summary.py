@@ -197,10 +197,12 @@ def _row(rung: Rung, chosen: bool) -> list[str]:
 
 def _training_line(built: Built) -> str:
     tuned = built.tuned
+    chosen = "" if tuned["chosen_step"] == tuned["steps"] else f" (of step {tuned['chosen_step']:,})"
+    halved = f", learning rate halved {count} ×" if (count := len(tuned["restarts"])) else ""
     return (
         f"Training: {tuned['steps']:,} steps in {tuned['seconds'] / 60:.1f} min, "
         f"{tuned['tokens_per_second']:,.0f} tokens/s, "
-        f"loss {tuned['final_loss']:.4f}, held-out loss {tuned['held_out_loss']:.4f}"
+        f"loss {tuned['final_loss']:.4f}, held-out loss {tuned['held_out_loss']:.4f}{chosen}{halved}"
     )
 
 

@@ -1,91 +1,57 @@
 """Tune: a LoRA adapter for one task, trained on exactly the prompt that the board will render.
 
-Knows nothing of quantization or boards. TRL and PEFT in bf16 on a CPU; Unsloth where CUDA is there, with the same
-options and the same adapter layout.
+Knows nothing of quantization or boards, and leaves to others how the student is loaded (lora.py), what is learnt of a
+document (completion.py), what a check finds (held_out.py) and when to stop or go back (watch_training.py).
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
-from transformers import (
-    AutoModelForCausalLM,
-    AutoTokenizer,
-    PreTrainedTokenizerFast,
-    TrainerCallback,
-    TrainerControl,
-    TrainerState,
-    TrainingArguments,
-)
-from transformers.trainer_utils import get_last_checkpoint
-from trl import SFTConfig, SFTTrainer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from boardwright.build.student import quiet_transformers
-from boardwright.build.tokenizer import tokenize_with
-from boardwright.schemas.errors import BadExample
+from boardwright.build.completion import Row, completion, encode_all, reading_order, trainer_type
+from boardwright.build.held_out import MOST_DOCUMENTS, HeldOut, Plan, plan
+from boardwright.build.lora import Way, check_options, load_student, this_machines_way
+from boardwright.build.training_figures import Point, Tuned
+from boardwright.build.watch_training import (
+    Watch,
+    best_check,
+    checkpoint_at,
+    checks_of,
+    go_back,
+    keep_checkpoints,
+    last_checkpoint,
+    restarts_so_far,
+)
 from boardwright.schemas.examples import Example
-from boardwright.schemas.prompt import END, prompt_ids
-from boardwright.schemas.records import canonical
 from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task, Training
 
-LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-# Enough to see a curve bend; every held-out document is scored later, through the harness.
-HELD_OUT_FOR_LOSS = 32
-HELD_OUT_CHECKS = 3
-SECONDS_BETWEEN_CHECKPOINTS = 90
 # Activations of about a thousand tokens stay in the caches of a small workstation: with receipts of 470 tokens, two a
 # pass train at 640 tokens/s where eight a pass reach 340 (2 cores).
 TOKENS_PER_PASS = 1100
+POINTS = 100  # of the curve
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
 @dataclass(frozen=True)
-class Tuned:
-    """What training says of itself. Losses are means over completion tokens, in nats."""
+class _Lesson:
+    """All that a training starts from, the same for every return to an earlier step."""
 
+    rows: list[Row]
+    order: list[int]
     steps: int
-    seconds: float
-    tokens: int
-    tokens_per_second: float
-    final_loss: float
-    held_out_loss: float
-
-
-def encode(task: Task, example: Example, tokenizer: PreTrainedTokenizerFast) -> dict[str, list[int]]:
-    """One example as {input_ids, labels}: loss on the completion alone, which ends with the end-of-turn token."""
-    tokenize = tokenize_with(tokenizer)
-    prefix, rest = prompt_ids(task.prompt(example.text), tokenize)
-    completion = tokenize(canonical(task.record.model_validate(example.record)), False) + tokenize(END, True)
-    prompt = prefix + rest
-    return {"input_ids": prompt + completion, "labels": [-100] * len(prompt) + completion}
-
-
-def encode_all(
-    task: Task, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast
-) -> list[dict[str, list[int]]]:
-    """Encode a training set. Raises BadExample for a document that the task's context can't hold."""
-    encoded = []
-    for example in examples:
-        row = encode(task, example, tokenizer)
-        if len(row["input_ids"]) > task.limits.context:
-            raise BadExample(
-                "This example is longer than the task's context.",
-                where=f"example {example.id}",
-                value=f"{len(row['input_ids'])} tokens",
-                allowed=f"{task.limits.context} tokens of prompt, document and record",
-                next="shorten the document, or raise limits.context in task.py",
-            )
-        encoded.append(row)
-    return encoded
+    looks: Plan
+    held_out: HeldOut
+    tokenizer: PreTrainedTokenizerFast
+    micro: int
 
 
 def tune(
@@ -95,46 +61,48 @@ def tune(
     checkpoint: Path,
     training: Training,
     folder: Path,
+    way: Way | None = None,
 ) -> Tuned:
     """Train an adapter into `folder/adapter`, its curves into `folder/logs` (TensorBoard) and `folder/tuned.json`.
 
     checkpoint: the student's folder.  folder/scratch keeps trainer checkpoints, from which a killed run goes on.
+    way: what to train with, this machine's best unless told.  Raises BadExample, BadTask, TrainingFailed.
     """
-    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    rows = encode_all(task, train, tokenizer)
-    checks = encode_all(task, held_out[:HELD_OUT_FOR_LOSS], tokenizer)
-    cuda = torch.cuda.is_available()
-    model = _load_unsloth(checkpoint, training, task.limits.context) if cuda else _load_cpu(checkpoint, training)
-    mean = sum(len(row["input_ids"]) for row in rows) / len(rows)
-    micro = training.batch if cuda else micro_batch(training.batch, mean)
-    steps = max(1, math.ceil(len(rows) * training.epochs / training.batch))
+    way = way or this_machines_way()
+    check_options(checkpoint, training, way)
+    lesson = _lesson(task, train, held_out, checkpoint, training, way)
     scratch = folder / "scratch"
-    progress = _Progress(scratch)
-    trainer = (SFTTrainer if cuda else CompletionTrainer)(
-        model=model,
-        args=_arguments(training, steps, micro, folder, cuda),
-        train_dataset=Dataset.from_list(rows),
-        eval_dataset=Dataset.from_list(checks),
-        processing_class=tokenizer,
-        callbacks=[progress],
-    )
-    _silence(trainer)
-    resume = get_last_checkpoint(str(scratch)) if scratch.is_dir() else None
-    if resume:
-        current_step().note(f"going on from step {resume.rsplit('-', 1)[-1]} of {steps}")
-    outcome = trainer.train(resume_from_checkpoint=resume)
-    held_out_loss = _held_out_loss(trainer)
-    trained: Any = trainer.model
-    trained.save_pretrained(folder / "adapter", safe_serialization=True)
-    tokens = round(sum(len(row["input_ids"]) for row in rows) * steps * training.batch / len(rows))
-    seconds = progress.seconds_before + float(outcome.metrics["train_runtime"])
+    while True:
+        trainer, watch = _attempt(lesson, task, checkpoint, training, folder, way)
+        if watch.diverged is None:
+            break
+        go_back(scratch, watch, trainer.state, training.learning_rate)
+        del trainer
+    best = best_check(trainer.state)
+    assert best is not None, "the last step is always looked at"
+    (folder / "adapter").mkdir(exist_ok=True)
+    for name in ADAPTER_FILES:
+        shutil.copyfile(checkpoint_at(scratch, best.step) / name, folder / "adapter" / name)
+    steps = trainer.state.global_step
+    tokens = sum(len(lesson.rows[at]["input_ids"]) for at in lesson.order[: steps * training.batch])
+    curve = _curve(trainer.state.log_history)
+    seconds = watch.seconds
     tuned = Tuned(
+        seed=training.seed,
+        learning_rate=training.learning_rate,
         steps=steps,
+        planned=lesson.steps,
+        chosen_step=best.step,
+        stopped=watch.stopped,
         seconds=seconds,
         tokens=tokens,
         tokens_per_second=tokens / seconds,
-        final_loss=_last_loss(trainer.state),
-        held_out_loss=held_out_loss,
+        final_loss=sum(point.loss for point in curve[-5:]) / len(curve[-5:]),
+        held_out_loss=best.loss,
+        held_out_exact=best.exact,
+        checks=checks_of(trainer.state),
+        restarts=restarts_so_far(scratch),
+        curve=curve,
     )
     (folder / "tuned.json").write_text(json.dumps(asdict(tuned), indent=1) + "\n", encoding="utf-8")
     return tuned
@@ -146,52 +114,95 @@ def micro_batch(batch: int, mean_tokens: float) -> int:
     return max(fits, default=1)
 
 
-def merge(checkpoint: Path, adapter: Path, folder: Path) -> None:
-    """Fold an adapter into its student; a checkpoint folder in fp16.
+def _lesson(
+    task: Task, train: Sequence[Example], held_out: Sequence[Example], checkpoint: Path, training: Training, way: Way
+) -> _Lesson:
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint)
+    rows = encode_all(task, train, tokenizer)
+    asked = held_out[:MOST_DOCUMENTS]
+    questions = encode_all(task, asked, tokenizer)
+    steps = max(1, math.ceil(len(rows) * training.epochs / training.batch))
+    lengths = [len(row["input_ids"]) for row in rows]
+    order = reading_order(lengths, steps, training.batch, training.seed)
+    looks = plan(steps, sum(lengths[at] for at in order), questions)
+    longest = max(len(completion(row)) for row in rows)
+    return _Lesson(
+        rows=rows,
+        order=order,
+        steps=steps,
+        looks=looks,
+        held_out=HeldOut(task, asked, questions, tokenizer, looks.written, longest, TOKENS_PER_PASS),
+        tokenizer=tokenizer,
+        micro=micro_batch(training.batch, sum(lengths) / len(lengths)) if way == "cpu" else training.batch,
+    )
 
-    The sum is made in fp32 on the bf16 weights that training saw, then rounded once; fp16 keeps three more bits than
-    bf16 and is what a GGUF holds. Raises BadStudent if a weight does not fit.
-    """
-    from boardwright.schemas.errors import BadStudent
 
-    with quiet_transformers():
-        base = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32, local_files_only=True)
-    merged: Any = PeftModel.from_pretrained(base, adapter)
-    merged = merged.merge_and_unload(safe_merge=True)
-    for name, weight in merged.named_parameters():
-        if weight.abs().max() > torch.finfo(torch.float16).max:
-            raise BadStudent("A merged weight does not fit into fp16.", where=name, value=float(weight.abs().max()))
-    merged.half().save_pretrained(folder, safe_serialization=True)
-    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
+def _attempt(
+    lesson: _Lesson, task: Task, checkpoint: Path, training: Training, folder: Path, way: Way
+) -> tuple[Any, Watch]:
+    """Train from the newest checkpoint, or from the beginning, to an end or a divergence; the trainer and its watch."""
+    from datasets import Dataset
+    from transformers.trainer_callback import PrinterCallback
+
+    scratch = folder / "scratch"
+    peak = training.learning_rate / 2 ** len(restarts_so_far(scratch))
+    watch = Watch(scratch, lesson.looks.steps, lesson.held_out.look, training.patience, peak)
+    made = trainer_type(way)  # before the student is loaded: Unsloth wants to be first
+    # Whatever is to be put around the weights that training sees goes around this model, before the trainer gets it.
+    model = load_student(checkpoint, training, task.limits.context, way)
+    trainer = made(
+        model=model,
+        args=_arguments(training, lesson.steps, lesson.micro, folder, way),
+        train_dataset=Dataset.from_list(lesson.rows),
+        processing_class=lesson.tokenizer,
+        callbacks=[watch],
+    )
+    trainer.order = lesson.order
+    watch.trainer = trainer
+    # It prints each log line as a dict; steps and TensorBoard carry them.
+    trainer.remove_callback(PrinterCallback)
+    step = last_checkpoint(scratch)
+    keep_checkpoints(scratch, {step, _best_at(scratch, step)})
+    if step:
+        current_step().note(f"going on from step {step} of {lesson.steps}")
+    trainer.train(resume_from_checkpoint=str(checkpoint_at(scratch, step)) if step else None)
+    return trainer, watch
 
 
-def _arguments(training: Training, steps: int, micro: int, folder: Path, cuda: bool) -> SFTConfig:
+def _best_at(scratch: Path, step: int) -> int:
+    """The step of the best check on the way to a checkpoint, which is kept beside it; 0 where there was none."""
+    from transformers import TrainerState
+
+    if not step:
+        return 0
+    best = best_check(TrainerState.load_from_json(str(checkpoint_at(scratch, step) / "trainer_state.json")))
+    return best.step if best else 0
+
+
+def _arguments(training: Training, steps: int, micro: int, folder: Path, way: Way) -> Any:
+    from trl import SFTConfig
+
     return SFTConfig(
         output_dir=str(folder / "scratch"),
         max_steps=steps,
         per_device_train_batch_size=micro,
-        per_device_eval_batch_size=micro,
         gradient_accumulation_steps=training.batch // micro,
         learning_rate=training.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=min(10, steps // 5),
         weight_decay=0.0,
-        prediction_loss_only=True,
         max_grad_norm=1.0,
         bf16=True,
-        use_cpu=not cuda,
+        use_cpu=way == "cpu",
         gradient_checkpointing=False,
-        # Batches of one length waste nothing on padding.
-        group_by_length=True,
         max_length=None,
         packing=False,
+        padding_free=False,  # Unsloth would turn it on by itself, and collate labels of its own
         logging_dir=str(folder / "logs"),
-        logging_steps=max(1, steps // 100),
-        eval_strategy="steps",
-        eval_steps=max(1, steps // HELD_OUT_CHECKS),
-        # When to save is the callback's business: by the clock, not by steps.
+        logging_steps=max(1, steps // POINTS),
+        # When to look and when to save is the watch's business.
+        eval_strategy="no",
         save_strategy="no",
-        save_total_limit=1,
         report_to="tensorboard",
         disable_tqdm=True,
         log_level="error",
@@ -200,118 +211,5 @@ def _arguments(training: Training, steps: int, micro: int, folder: Path, cuda: b
     )
 
 
-def _load_cpu(checkpoint: Path, training: Training) -> Any:
-    torch.manual_seed(training.seed)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    with quiet_transformers():
-        # Plain attention: PyTorch's fused bf16 kernels for CPUs take 38 % of a step at these lengths, this 15 %.
-        model = AutoModelForCausalLM.from_pretrained(
-            checkpoint, dtype=torch.bfloat16, local_files_only=True, attn_implementation="eager"
-        )
-    model.config.use_cache = False
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=training.rank,
-            lora_alpha=2 * training.rank,
-            target_modules=LINEAR,
-            lora_dropout=0.0,
-            bias="none",
-            task_type="CAUSAL_LM",
-        ),
-    )
-
-
-def _load_unsloth(checkpoint: Path, training: Training, context: int) -> Any:
-    from unsloth import FastLanguageModel
-
-    model, _ = FastLanguageModel.from_pretrained(
-        str(checkpoint), max_seq_length=context, dtype=torch.bfloat16, load_in_4bit=False, local_files_only=True
-    )
-    return FastLanguageModel.get_peft_model(
-        model,
-        r=training.rank,
-        lora_alpha=2 * training.rank,
-        target_modules=LINEAR,
-        lora_dropout=0.0,
-        bias="none",
-        use_gradient_checkpointing=False,
-        random_state=training.seed,
-        max_seq_length=context,
-    )
-
-
-class CompletionTrainer(SFTTrainer):
-    """SFTTrainer with a loss for CPUs: logits of completion tokens alone, multiplied in bf16.
-
-    The loss is the same; TRL's own tiles the vocabulary in fp32, which takes a third of a step on two cores.
-    """
-
-    def compute_loss(
-        self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
-        labels = inputs["labels"][:, 1:]
-        wanted = labels != -100
-        causal = model.get_base_model()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            hidden = causal.model(
-                input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]
-            ).last_hidden_state
-            logits = causal.lm_head(hidden[:, :-1][wanted])
-        losses = torch.nn.functional.cross_entropy(logits.float(), labels[wanted], reduction="sum")
-        loss = losses / (num_items_in_batch if num_items_in_batch is not None else wanted.sum())
-        return (loss, {"logits": logits}) if return_outputs else loss
-
-
-class _Progress(TrainerCallback):
-    """Reports steps, asks for a checkpoint every so many seconds, and counts the seconds of killed runs too."""
-
-    def __init__(self, scratch: Path) -> None:
-        self._step = current_step()
-        self._between = float(os.environ.get("BOARDWRIGHT_CHECKPOINT_SECONDS", SECONDS_BETWEEN_CHECKPOINTS))
-        self._clock = scratch / "seconds"
-        self.seconds_before = float(self._clock.read_text()) if self._clock.is_file() else 0.0
-        self._began = self._saved = 0.0
-
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._began = self._saved = self._step.seconds
-
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._step.progress(state.global_step, state.max_steps)
-        if self._step.seconds - self._saved >= self._between:
-            self._saved = self._step.seconds
-            control.should_save = True
-
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self._clock.write_text(str(self.seconds_before + self._step.seconds - self._began))
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        if logs and "eval_loss" in logs:
-            self._step.note(f"held-out loss {logs['eval_loss']:.4f} at step {state.global_step} of {state.max_steps}")
-
-
-def _silence(trainer: SFTTrainer) -> None:
-    """Drop the callback that prints each log line as a dict; steps and TensorBoard carry them."""
-    from transformers.trainer_callback import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
-
-
-def _held_out_loss(trainer: SFTTrainer) -> float:
-    """After the last step; the curve may end there already."""
-    for entry in trainer.state.log_history:
-        if entry["step"] == trainer.state.max_steps and "eval_loss" in entry:
-            return float(entry["eval_loss"])
-    return float(trainer.evaluate()["eval_loss"])
-
-
-def _last_loss(state: TrainerState) -> float:
-    losses = [entry["loss"] for entry in state.log_history if "loss" in entry]
-    return float(sum(losses[-5:]) / max(1, len(losses[-5:])))
+def _curve(logged: Sequence[dict[str, Any]]) -> list[Point]:
+    return [Point(one["step"], one["loss"], one["learning_rate"]) for one in logged if "loss" in one]

@@ -7,6 +7,7 @@ Knows nothing of slots or commands. What a bundle holds beside its manifest:
     target.json     the board profile
     golden.jsonl    documents with the token ids of their prompts and the records that are to come out
     scores.json     what the build measured
+    training.json   how the student learnt, for the report; may be missing
     drafts.bin      what guesses records from documents; may be missing
     sure.json       what a field's probability is worth; may be missing
     proof.json      what the board's CPU did with it under emulation; may be missing
@@ -44,11 +45,12 @@ if TYPE_CHECKING:
     from boardwright.device.threads import Choice
     from boardwright.device.workers import Workers
 
-TASK, TARGET, GOLDEN, SCORES, DRAFTS, SURE = (
+TASK, TARGET, GOLDEN, SCORES, TRAINING, DRAFTS, SURE = (
     "task",
     "target.json",
     "golden.jsonl",
     "scores.json",
+    "training.json",
     "drafts.bin",
     "sure.json",
 )
@@ -90,6 +92,11 @@ class Installed:
         from boardwright.device.drafts import Model
 
         return self._optional(DRAFTS, Model.from_bytes)
+
+    def training(self) -> dict[str, Any] | None:
+        """How the student learnt, where the bundle tells. Raises BadBundle."""
+        where = f"{self.bundle.path}: {TRAINING}"
+        return self._optional(TRAINING, lambda data: _object(data, where))
 
     def calibration(self) -> Calibration | None:
         """What a field's probability is worth, where the bundle tells. Raises BadBundle."""

@@ -88,6 +88,12 @@ class GateFailed(KitError):
     exit_code = 1
 
 
+class TrainingFailed(KitError):
+    """A training that ran and diverged, however low its learning rate: there is no adapter."""
+
+    exit_code = 1
+
+
 class FlashFailed(KitError):
     """A disk that was being written to and does not hold the image: it is left as not bootable."""
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel
 
@@ -38,6 +38,7 @@ from boardwright.schemas.suggest import did_you_mean
 
 SHIPPED = Path(__file__).parent / "tasks"
 DocumentSource = Callable[[int, str], Iterator[Example]]
+AdapterName = Literal["lora", "rslora", "dora"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,12 @@ class Checks:
 class Training:
     """How the student learns the task. synthetic_*: documents to draw where `documents.py` is the source.
 
-    epochs may be a fraction. batch: documents a step. rank, alpha: LoRA (alpha defaults to 2 × rank).
+    epochs may be a fraction. batch: documents a step. rank: of the adapter.
+    adapter: plain LoRA, rsLoRA (its scale shrinks less with the rank) or DoRA (directions and lengths learnt apart).
+    dropout: of the adapter's input, 0 to 1.  frozen_layers: so many of the lowest get no adapter.
+    four_bit: the student held in 4 bits meanwhile (QLoRA; CUDA).
+    patience: checks on held-out documents without a better one before training ends early, 0 for never.
+    seeds: trainings with the seeds seed, seed + 1 …; the best of them is kept.
     """
 
     epochs: float = 2.0
@@ -96,6 +102,12 @@ class Training:
     synthetic_train: int = 1000
     synthetic_valid: int = 300
     seed: int = 7
+    adapter: AdapterName = "lora"
+    dropout: float = 0.0
+    frozen_layers: int = 0
+    four_bit: bool = False
+    patience: int = 3
+    seeds: int = 1
 
 
 @dataclass(frozen=True)

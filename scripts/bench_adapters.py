@@ -66,10 +66,10 @@ def pairs(given: list[str]) -> list[tuple[str, Path]]:
 def prepare(student: str, adapters: list[tuple[str, Path]], encoding: Encoding, folder: Path) -> tuple[list[str], ...]:
     """Export all that is compared into a folder; the options of both arrangements."""
     from boardwright.build.export import export_adapter, export_gguf
+    from boardwright.build.lora import merge
     from boardwright.build.quantize import quantize
     from boardwright.build.store import Store
     from boardwright.build.student import resolve_student
-    from boardwright.build.tune import merge
 
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint = resolve_student(student, Store()).path

@@ -65,7 +65,7 @@ def make_adapter(checkpoint: Path, folder: Path, *, seed: int, scale: float) -> 
     # Not above: they take more than a second to import, and most tests here need neither.
     from peft import LoraConfig, get_peft_model
 
-    from boardwright.build.tune import LINEAR
+    from boardwright.build.lora import LINEAR
 
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,11 @@ def test_a_bundle_holds_what_a_board_needs_and_where_it_came_from(tmp_path: Path
     }
     assert manifest.content_ids == {"tune": "0" * 64}
     assert manifest.licences[0].license == "Apache-2.0"
+
+
+def test_how_the_student_learnt_goes_with_it(tmp_path: Path) -> None:
+    bundle = open_bundle(packed(tmp_path, training={"steps": 3}), [signing_key().public])
+    assert json.loads(bundle.read("training.json", 1000)) == {"steps": 3}
 
 
 def test_the_same_content_is_the_same_bytes(tmp_path: Path) -> None:

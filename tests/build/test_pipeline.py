@@ -10,18 +10,12 @@ import pytest
 
 from boardwright.build.ids import content_id
 from boardwright.build.ladder import Rung
-from boardwright.build.pipeline import Request, _golden, _rung, with_training
+from boardwright.build.pipeline import Request, _golden, _rung
 from boardwright.build.store import Artifact, Store
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.task import Limits, load_task
 from boardwright.targets.profile import load_target
-
-
-def test_what_the_caller_leaves_out_is_the_tasks() -> None:
-    task = load_task("receipt")
-    training = with_training(task, epochs=1.5, rank=None)
-    assert (training.epochs, training.rank) == (1.5, task.training.rank)
 
 
 class Asked(Exception):

@@ -36,6 +36,40 @@ def scores(why: str = "the cheapest within 1 point(s)") -> str:
     return json.dumps({"documents": 80, "chosen": "F16", "why": why, "gates": gates, "ladder": ladder})
 
 
+def training(**changes: object) -> dict[str, object]:
+    """What a build tells of a training that went back once and stopped early."""
+    check = {"records": 0.5, "fields": 0.9, "too_long": 0, "looping": 0, "seconds": 3.0}
+    score = {"documents": 40, "records": 0.9}
+    return {
+        "seed": 7,
+        "learning_rate": 0.002,
+        "steps": 300,
+        "planned": 525,
+        "chosen_step": 100,
+        "stopped": "no check was better in the 2 after step 100",
+        "seconds": 600.0,
+        "tokens": 300_000,
+        "tokens_per_second": 500.0,
+        "final_loss": 0.01,
+        "held_out_loss": 0.02,
+        "held_out_exact": 0.9,
+        "checks": [
+            check | {"step": 100, "loss": 0.02, "exact": 0.9},
+            check | {"step": 200, "loss": 0.03, "exact": 0.8, "records": None, "fields": None},
+            check | {"step": 300, "loss": 0.04, "exact": 0.8},
+        ],
+        "restarts": [{"at": 50, "back_to": 0, "learning_rate": 0.001, "why": "the loss is no number"}],
+        "curve": [{"step": 100 * n, "loss": 2.0 / n, "learning_rate": 0.001} for n in (1, 2, 3)],
+        "examined": {
+            "learnt": score | {"fields": 0.99},
+            "held_out": score | {"fields": 0.91},
+            "copied": 0.15,
+            "copied_gold": 0.05,
+            "over_represented": [{"field": "kind", "value": '"bug"', "gold": 3, "got": 11}],
+        },
+    } | changes
+
+
 @pytest.fixture
 def bundle(tmp_path: Path, own_folders: Path) -> Path:
     """For a board, with scores and a RAM contract; the model is a few weights in 16 bit."""
@@ -115,6 +149,34 @@ def test_whatever_a_bundle_says_is_text(tmp_path: Path, own_folders: Path) -> No
     page = report(make_bundle(tmp_path, b"no weights", {"scores.json": scores(EVIL).replace("urgent", EVIL)}))
     assert page.parts["Ladder"].count(EVIL) == 1 and EVIL in page.parts["By field"]
     assert "script" not in {tag for tag, _ in page.tags}
+
+
+def test_how_the_student_learnt_is_told(tmp_path: Path, own_folders: Path) -> None:
+    page = report(make_bundle(tmp_path, b"no weights", {"training.json": json.dumps(training())}))
+    told = page.parts["Training"]
+    assert "300 steps of 525 in 10.0 min" in told and "learning rate 0.002" in told
+    assert "Diverged at step 50 (the loss is no number): back to step 0, with a learning rate of 0.001." in told
+    assert "Stopped early: no check was better in the 2 after step 100." in told
+    assert [attrs["points"] for tag, attrs in page.tags if tag == "polyline"] == [
+        "200.0,0.0 400.0,22.6 600.0,35.8",
+        "200.0,150.0 400.0,136.8 600.0,127.4",
+    ]
+    chosen = page.source.index('<tr class="chosen"><td>100</td>')
+    assert "0.0200" in page.source[chosen : chosen + 100]
+    heart = page.parts["Learnt or known by heart"]
+    assert "99.0 % of 40 learnt documents, 91.0 % of 40 held-out ones" in heart and "overfitted" in heart
+    assert "15.0 %" in heart and "5.0 %" in heart
+    assert 'kind = "bug", 11 times where 3 are right' in heart
+
+
+def test_a_bundle_that_tells_nothing_of_training_has_no_such_section(bundle: Path) -> None:
+    assert "Training" not in report(bundle).parts
+
+
+def test_training_that_makes_no_sense_is_refused(tmp_path: Path, own_folders: Path) -> None:
+    for wrong in ({"checks": [{}]}, {"curve": [], "checks": []}, {"examined": None}, {"seconds": "long"}):
+        with pytest.raises(BadBundle, match="training"):
+            report(make_bundle(tmp_path, b"no weights", {"training.json": json.dumps(training(**wrong))}))
 
 
 def test_without_a_proof_it_says_so(bundle: Path) -> None:

@@ -40,7 +40,15 @@ def built(tmp_path: Path) -> Built:
     (tmp_path / "a.bwb").write_bytes(b"1")
     rung = Rung(Encoding.Q4_0, tmp_path, 92_000_000, Scores(80, 0, 0.95, 0.99, {"date": 1.0}), 5.0)
     here = bench(machine__cpu="AMD EPYC", machine__board=None)
-    tuned = {"steps": 6, "seconds": 60, "tokens_per_second": 500, "final_loss": 0.1, "held_out_loss": 0.1}
+    tuned = {
+        "steps": 6,
+        "chosen_step": 4,
+        "restarts": [{}],
+        "seconds": 60,
+        "tokens_per_second": 500,
+        "final_loss": 0.1,
+        "held_out_loss": 0.1,
+    }
     speed = predicted_speed(RPI5, Encoding.Q4_0, SHAPE, work_of(here["figures"]))
     data = json.loads(REPORT.to_json())
     return Built(RPI5, tmp_path / "a.bwb", rung, "the cheapest", [rung], here, speed, tuned, data, tmp_path)

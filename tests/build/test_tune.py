@@ -1,24 +1,30 @@
-"""Training on exactly the deployment's prompt; a merge that is what was trained."""
+"""A training end to end, of a student that is real in every way but size."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from safetensors.torch import load_file
 
-from boardwright.build.tune import CompletionTrainer, encode, merge, micro_batch, tune
-from boardwright.schemas.errors import BadExample
-from boardwright.schemas.examples import Example
+from boardwright.build.tune import micro_batch, tune
+from boardwright.schemas.errors import BadExample, TrainingFailed
+from boardwright.schemas.examples import Example, write_examples
 from boardwright.schemas.task import Task, Training, load_task
 
 # trl and torch warn of things that concern GPUs and other optimizers.
 pytestmark = pytest.mark.filterwarnings("ignore")
+ABSURD = 30.0
+HOT = 0.6
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +48,9 @@ def trained(task: Task, examples: list[Example], tiny: Path, tmp_path_factory: p
     return folder
 
 
-def test_loss_counts_on_the_record_alone_and_the_turns_end(task: Task, examples: list[Example], tiny: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny)
-    row = encode(task, examples[0], tokenizer)
-    learnt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != -100]
-    assert json.loads(tokenizer.decode(learnt[:-1])) == examples[0].record
-    assert tokenizer.decode(learnt[-1:]) == "<|im_end|>"
-    assert tokenizer.decode(row["input_ids"][: -len(learnt)]) == "".join(
-        [(prompt := task.prompt(examples[0].text)).prefix, prompt.document, prompt.suffix]
-    )
-
-
-def test_a_document_that_spells_a_special_token_stays_text(task: Task, examples: list[Example], tiny: Path) -> None:
-    tokenizer = AutoTokenizer.from_pretrained(tiny)
-    hostile = Example("x", "a <|im_end|> b", examples[0].record)
-    row = encode(task, hostile, tokenizer)
-    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
-    # One ends the user's turn, one the record.
-    assert row["input_ids"].count(end) == 2
+def figures(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "tuned.json").read_text(encoding="utf-8"))
+    return told
 
 
 def test_an_example_that_the_context_cannot_hold_is_refused(
@@ -72,45 +63,107 @@ def test_an_example_that_the_context_cannot_hold_is_refused(
 
 
 def test_training_learns_and_leaves_its_curves(trained: Path) -> None:
-    tuned = json.loads((trained / "tuned.json").read_text(encoding="utf-8"))
-    assert tuned["steps"] == 32
+    tuned = figures(trained)
+    assert tuned["steps"] == tuned["planned"] == tuned["chosen_step"] == 32
     assert tuned["final_loss"] < 4.5  # chance is ln(318) = 5.8
-    assert tuned["tokens_per_second"] > 0
+    assert tuned["held_out_loss"] == tuned["checks"][-1]["loss"] < 4.5
+    assert tuned["tokens_per_second"] > 0 and tuned["restarts"] == [] and tuned["stopped"] == ""
+    assert [point["step"] for point in tuned["curve"]] == list(range(1, 33))
+    assert max(point["learning_rate"] for point in tuned["curve"]) == pytest.approx(1e-2, rel=0.01)
     assert list((trained / "logs").rglob("events.out.tfevents.*"))
-    assert {path.name for path in (trained / "adapter").iterdir()} >= {
+    assert {path.name for path in (trained / "adapter").iterdir()} == {
         "adapter_config.json",
         "adapter_model.safetensors",
     }
-    assert not list((trained / "adapter").rglob("*.bin"))
 
 
-def test_the_merged_checkpoint_is_student_plus_adapter(trained: Path, tiny: Path, tmp_path: Path) -> None:
-    merge(tiny, trained / "adapter", tmp_path)
-    ids = torch.tensor([[1, 40, 41, 42]])
-    base = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    with torch.inference_mode():
-        untouched = base(input_ids=ids).logits
-        expected = PeftModel.from_pretrained(base, trained / "adapter")(input_ids=ids).logits
-        merged = AutoModelForCausalLM.from_pretrained(tmp_path, dtype=torch.float32)
-        got = merged(input_ids=ids).logits
-    assert (got - expected).abs().max() < 0.02 * (untouched - expected).abs().max()
-    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "float16"
+def test_the_same_seed_learns_the_same_and_another_does_not(
+    trained: Path, task: Task, examples: list[Example], tiny: Path, tmp_path: Path
+) -> None:
+    for seed, same in ((7, True), (8, False)):
+        training = Training(epochs=8, batch=4, learning_rate=1e-2, rank=4, seed=seed)
+        tune(task, examples, examples[:4], tiny, training, tmp_path / str(seed))
+        adapters = [(one / "adapter" / "adapter_model.safetensors") for one in (trained, tmp_path / str(seed))]
+        assert (adapters[0].read_bytes() == adapters[1].read_bytes()) is same
 
 
-def test_the_loss_is_the_models_own(tiny: Path) -> None:
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
-    model.get_base_model = lambda: model
-    inputs = {
-        "input_ids": torch.tensor([[1, 40, 41, 42, 43], [1, 50, 51, 7, 2]]),
-        "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]),
-        "labels": torch.tensor([[-100, -100, 41, 42, 43], [-100, 50, 51, 7, -100]]),
-    }
-    ours = CompletionTrainer.compute_loss(None, model, inputs)  # type: ignore[arg-type]
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        theirs = model(**inputs).loss
-    assert ours.item() == pytest.approx(theirs.item(), rel=0.01)
-    halved = CompletionTrainer.compute_loss(None, model, inputs, num_items_in_batch=12)  # type: ignore[arg-type]
-    assert halved.item() == pytest.approx(ours.item() / 2, rel=1e-4)
+PROGRAM = """
+import sys
+from pathlib import Path
+from boardwright.build.tune import tune
+from boardwright.schemas.examples import read_examples
+from boardwright.schemas.task import Training, load_task
+
+task = load_task("invoice")
+examples = read_examples(Path(sys.argv[1]), task.record)
+training = Training(epochs=8, batch=4, learning_rate=1e-2, rank=4)
+tune(task, examples, examples[:4], Path(sys.argv[2]), training, Path(sys.argv[3]))
+"""
+
+
+def test_a_training_that_was_killed_goes_on_to_the_same_adapter(
+    trained: Path, examples: list[Example], tiny: Path, tmp_path: Path
+) -> None:
+    """In its second pass over the documents: what it has still to read is what it would have read."""
+    write_examples(tmp_path / "examples.jsonl", examples)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "examples.jsonl"), str(tiny), str(tmp_path)]
+    environment = os.environ | {"BOARDWRIGHT_CHECKPOINT_SECONDS": "0"}
+    first = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not [one for one in tmp_path.glob("scratch/checkpoint-*/watch.json") if int(one.parent.name[11:]) >= 6]:
+        assert first.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert not (tmp_path / "tuned.json").exists()
+    subprocess.run(command, env=environment, stderr=subprocess.DEVNULL, check=True)
+    whole, resumed = (load_file(one / "adapter" / "adapter_model.safetensors") for one in (trained, tmp_path))
+    assert all(resumed[name].equal(weight) for name, weight in whole.items())
+    assert [check["loss"] for check in figures(tmp_path)["checks"]] == [
+        check["loss"] for check in figures(trained)["checks"]
+    ]
+
+
+def test_a_training_that_diverges_goes_back_at_half_the_rate_until_it_learns(
+    task: Task, examples: list[Example], tiny: Path, tmp_path: Path
+) -> None:
+    training = Training(epochs=8, batch=4, learning_rate=HOT, rank=4)
+    tuned = tune(task, examples, examples[:4], tiny, training, tmp_path)
+    assert 1 <= len(tuned.restarts) <= 3
+    assert [one.learning_rate for one in tuned.restarts] == [HOT / 2 ** (n + 1) for n in range(len(tuned.restarts))]
+    assert tuned.held_out_loss < 5.8 and tuned.steps == 32
+    peak = max(point.learning_rate for point in tuned.curve)
+    assert peak == pytest.approx(tuned.restarts[-1].learning_rate, rel=0.01)
+    assert figures(tmp_path)["restarts"] == [asdict(one) for one in tuned.restarts]
+
+
+def test_an_absurd_learning_rate_ends_in_words(task: Task, examples: list[Example], tiny: Path, tmp_path: Path) -> None:
+    training = Training(epochs=8, batch=4, learning_rate=ABSURD, rank=4)
+    with pytest.raises(TrainingFailed, match="diverged at every learning rate") as raised:
+        tune(task, examples, examples[:4], tiny, training, tmp_path)
+    assert raised.value.exit_code == 1
+    assert "30, 15, 7.5, 3.75" in str(raised.value) and "--learning-rate" in str(raised.value)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_the_best_checkpoint_is_kept_and_patience_has_an_end(
+    task: Task, examples: list[Example], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight documents by heart: what others hold gets ever less likely."""
+    monkeypatch.setattr("boardwright.build.held_out.SHARE", 100.0)  # as many checks as there may be
+    generate = task.documents()
+    assert generate is not None
+    others = [example for example in itertools.islice(generate(99, "valid"), 200) if len(example.text) < 120][:8]
+    training = Training(epochs=60, batch=4, learning_rate=2e-2, rank=8, patience=2)
+    tuned = tune(task, examples[:8], others, tiny, training, tmp_path)
+    losses = {check.step: check.loss for check in tuned.checks}
+    assert tuned.steps < tuned.planned and "no check was better in the 2" in tuned.stopped
+    assert tuned.chosen_step == min(losses, key=lambda step: losses[step]) < tuned.steps
+    assert list(losses)[-3] == tuned.chosen_step
+    assert tuned.held_out_loss == losses[tuned.chosen_step]
+    kept = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    last = load_file(tmp_path / "scratch" / f"checkpoint-{tuned.steps}" / "adapter_model.safetensors")
+    assert any(not last[name].equal(weight) for name, weight in kept.items())
 
 
 def test_a_pass_holds_about_a_thousand_tokens() -> None:

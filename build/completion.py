@@ -1,0 +1,140 @@
+"""Completions: what a student is to write for a document, the loss on that alone, and trainers that watch it.
+
+Knows nothing of schedules, checks or files.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.utils.data import Sampler
+from transformers import PreTrainedTokenizerFast
+
+from boardwright.build.lora import Way
+from boardwright.build.tokenizer import tokenize_with
+from boardwright.schemas.errors import BadExample
+from boardwright.schemas.examples import Example
+from boardwright.schemas.prompt import END, prompt_ids
+from boardwright.schemas.records import canonical
+from boardwright.schemas.task import Task
+
+NOT_LEARNT = -100
+# So many steps' documents are sorted by length together: those of one step are of one length, with little padding.
+STEPS_SORTED = 50
+Row = dict[str, list[int]]
+
+
+def encode(task: Task, example: Example, tokenizer: PreTrainedTokenizerFast) -> Row:
+    """One example as {input_ids, labels}: loss on the completion alone, which ends with the end-of-turn token."""
+    tokenize = tokenize_with(tokenizer)
+    prefix, rest = prompt_ids(task.prompt(example.text), tokenize)
+    completion = tokenize(canonical(task.record.model_validate(example.record)), False) + tokenize(END, True)
+    prompt = prefix + rest
+    return {"input_ids": prompt + completion, "labels": [NOT_LEARNT] * len(prompt) + completion}
+
+
+def encode_all(task: Task, examples: Sequence[Example], tokenizer: PreTrainedTokenizerFast) -> list[Row]:
+    """Encode a training set. Raises BadExample for a document that the task's context can't hold."""
+    encoded = []
+    for example in examples:
+        row = encode(task, example, tokenizer)
+        if len(row["input_ids"]) > task.limits.context:
+            raise BadExample(
+                "This example is longer than the task's context.",
+                where=f"example {example.id}",
+                value=f"{len(row['input_ids'])} tokens",
+                allowed=f"{task.limits.context} tokens of prompt, document and record",
+                next="shorten the document, or raise limits.context in task.py",
+            )
+        encoded.append(row)
+    return encoded
+
+
+def completion(row: Row) -> list[int]:
+    """What of an encoded example is to be written."""
+    return [token for token in row["labels"] if token != NOT_LEARNT]
+
+
+def reading_order(lengths: Sequence[int], steps: int, batch: int, seed: int) -> list[int]:
+    """Which document comes when, steps × batch of them: every pass takes each once, in an order of its own.
+
+    Drawn whole and at once: a training that was killed goes on with what it would have read. lengths: in tokens."""
+    draw = random.Random(seed)
+    stream: list[int] = []
+    while len(stream) < steps * batch:
+        stream += draw.sample(range(len(lengths)), len(lengths))
+    stream = stream[: steps * batch]
+    ordered = []
+    for start in range(0, len(stream), STEPS_SORTED * batch):
+        pool = sorted(stream[start : start + STEPS_SORTED * batch], key=lambda at: lengths[at])
+        together = [pool[at : at + batch] for at in range(0, len(pool), batch)]
+        draw.shuffle(together)
+        ordered += [document for documents in together for document in documents]
+    return ordered
+
+
+def loss_on_cpu(model: Any, inputs: dict[str, Any], items: Any = None) -> torch.Tensor:
+    """Mean loss a completion token, in nats: logits of those tokens alone, multiplied in bf16.
+
+    items: tokens of all passes of the step, where it has several.  The loss is TRL's, which tiles the vocabulary in
+    fp32: that takes a third of a step on two cores."""
+    labels = inputs["labels"][:, 1:]
+    wanted = labels != NOT_LEARNT
+    logits = completion_logits(model, inputs, wanted)
+    losses = torch.nn.functional.cross_entropy(logits.float(), labels[wanted], reduction="sum")
+    return losses / (items if items is not None else wanted.sum())
+
+
+def completion_logits(model: Any, inputs: dict[str, Any], wanted: torch.Tensor) -> torch.Tensor:
+    """Logits of the tokens after those positions. wanted: bool, (rows, tokens - 1); returns (its count, n_vocab)."""
+    causal = model.get_base_model()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        read = causal.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        logits: torch.Tensor = causal.lm_head(read.last_hidden_state[:, :-1][wanted])
+    return logits
+
+
+def trainer_type(way: Way) -> Any:
+    """SFTTrainer, reading in a given order and telling the loss of each step; on a CPU with a loss for CPUs.
+
+    Imported here and not above: Unsloth replaces TRL's classes by its own, and has to come before them."""
+    if way == "unsloth":
+        import unsloth  # noqa: F401
+    from trl import SFTTrainer
+
+    class Trainer(SFTTrainer):  # type: ignore[misc]  # what Unsloth leaves there is nothing that mypy knows
+        order: Sequence[int] = ()
+        step_loss = 0.0
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+            return _InOrder(self.order)
+
+        def training_step(self, *args: Any, **kwargs: Any) -> Any:
+            loss = super().training_step(*args, **kwargs)
+            self.step_loss += float(loss)  # a pass of several: the shares add up to the step's mean
+            return loss
+
+    if way != "cpu":
+        return Trainer
+
+    class CpuTrainer(Trainer):
+        def compute_loss(
+            self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
+        ) -> Any:
+            return loss_on_cpu(model, inputs, num_items_in_batch)
+
+    return CpuTrainer
+
+
+class _InOrder(Sampler[int]):
+    def __init__(self, order: Sequence[int]) -> None:
+        self._order = order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._order)

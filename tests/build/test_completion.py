@@ -1,0 +1,92 @@
+"""What a student learns of a document: the record alone, on exactly the board's prompt, in an order that is known."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from boardwright.build.completion import STEPS_SORTED, encode, loss_on_cpu, reading_order
+from boardwright.schemas.examples import Example
+from boardwright.schemas.task import Task, load_task
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def task() -> Task:
+    return load_task("invoice")
+
+
+@pytest.fixture(scope="module")
+def example(task: Task) -> Example:
+    generate = task.documents()
+    assert generate is not None
+    return next(itertools.islice(generate(3, "train"), 1))
+
+
+def test_loss_counts_on_the_record_alone_and_the_turns_end(task: Task, example: Example, tiny: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    row = encode(task, example, tokenizer)
+    learnt = [token for token, label in zip(row["input_ids"], row["labels"], strict=True) if label != -100]
+    assert json.loads(tokenizer.decode(learnt[:-1])) == example.record
+    assert tokenizer.decode(learnt[-1:]) == "<|im_end|>"
+    assert tokenizer.decode(row["input_ids"][: -len(learnt)]) == "".join(
+        [(prompt := task.prompt(example.text)).prefix, prompt.document, prompt.suffix]
+    )
+
+
+def test_a_document_that_spells_a_special_token_stays_text(task: Task, example: Example, tiny: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    hostile = Example("x", "a <|im_end|> b", example.record)
+    row = encode(task, hostile, tokenizer)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    # One ends the user's turn, one the record.
+    assert row["input_ids"].count(end) == 2
+
+
+def test_the_loss_is_the_models_own(tiny: Path) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
+    model.get_base_model = lambda: model
+    inputs = {
+        "input_ids": torch.tensor([[1, 40, 41, 42, 43], [1, 50, 51, 7, 2]]),
+        "attention_mask": torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]]),
+        "labels": torch.tensor([[-100, -100, 41, 42, 43], [-100, 50, 51, 7, -100]]),
+    }
+    ours = loss_on_cpu(model, inputs)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        theirs = model(**inputs).loss
+    assert ours.item() == pytest.approx(theirs.item(), rel=0.01)
+    assert loss_on_cpu(model, inputs, 12).item() == pytest.approx(ours.item() / 2, rel=1e-4)
+
+
+lengths = st.lists(st.integers(20, 500), min_size=1, max_size=60)
+
+
+@given(lengths, st.integers(1, 40), st.integers(1, 8), st.integers(0, 9))
+def test_every_pass_reads_each_document_once(lengths: list[int], steps: int, batch: int, seed: int) -> None:
+    order = reading_order(lengths, steps, batch, seed)
+    assert len(order) == steps * batch
+    assert order == reading_order(lengths, steps, batch, seed)
+    counts = Counter(order)
+    passes, rest = divmod(steps * batch, len(lengths))
+    assert {counts[at] for at in range(len(lengths))} <= ({passes, passes + 1} if rest else {passes})
+
+
+def test_a_steps_documents_are_of_about_one_length() -> None:
+    spread = [20 + 7 * (at * 37 % 100) for at in range(400)]
+    order = reading_order(spread, 100, 4, 1)
+    steps = [[spread[at] for at in order[n : n + 4]] for n in range(0, 400, 4)]
+    padding = sum(max(step) * 4 - sum(step) for step in steps) / sum(spread)
+    assert padding < 0.05
+    # And steps of all lengths are mixed: none come sorted.
+    means = [sum(step) / 4 for step in steps[:STEPS_SORTED]]
+    assert means != sorted(means) and means != sorted(means, reverse=True)

@@ -1,0 +1,98 @@
+"""What a student has by heart, and what it says too often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from boardwright.build.examine import examine, leaves, over_represented
+from boardwright.build.training_figures import Examined, Score, Value
+from boardwright.schemas.examples import Example
+from boardwright.schemas.task import load_task
+
+
+def records(*currencies: str | None) -> list[dict[str, Any]]:
+    return [{"currency": one, "vendor": f"vendor {number}"} for number, one in enumerate(currencies)]
+
+
+def test_a_value_that_comes_out_far_too_often_is_named() -> None:
+    golds = records("EUR", "EUR", "USD", "GBP", "CHF", "USD")
+    got = records("EUR", "EUR", "EUR", "EUR", "EUR", "USD")
+    assert over_represented(golds, got) == [Value("currency", '"EUR"', 2, 5)]
+
+
+def test_chance_is_not_named() -> None:
+    golds = records(*["EUR"] * 20, *["USD"] * 20)
+    assert over_represented(golds, records(*["EUR"] * 26, *["USD"] * 14)) == []
+    assert over_represented(golds[:2], records("CHF", "CHF")) == []
+
+
+def test_nothing_is_a_value_too_and_a_failed_record_has_none() -> None:
+    golds = records("EUR", "USD", "GBP", "CHF")
+    assert over_represented(golds, [*records(None, None, None), None]) == [Value("currency", "null", 0, 3)]
+
+
+def test_the_most_frequent_excess_comes_first() -> None:
+    golds = [{"a": number, "b": number} for number in range(9)]
+    got = [{"a": 0, "b": 1 if number < 5 else number} for number in range(9)]
+    assert [one.field for one in over_represented(golds, got)] == ["a", "b"]
+
+
+def test_items_of_a_list_count_one_by_one() -> None:
+    record = {"lines": [{"sku": "a", "n": 1}, {"sku": "b", "n": 1}], "tags": ["x"], "of": {"it": True}}
+    assert list(leaves(record)) == [
+        ("lines[].sku", '"a"'),
+        ("lines[].n", "1"),
+        ("lines[].sku", '"b"'),
+        ("lines[].n", "1"),
+        ("tags[]", '"x"'),
+        ("of.it", "true"),
+    ]
+
+
+class Parrot:
+    """A harness that answers every document with the record that is written in it."""
+
+    def __init__(self, known: dict[str, dict[str, Any]]) -> None:
+        self._known = known
+        self.asked: list[str] = []
+
+    def extract_many(self, texts: Any) -> Any:
+        from types import SimpleNamespace
+
+        model = load_task("invoice").record
+        for text in texts:
+            self.asked.append(text)
+            yield SimpleNamespace(record=model.model_validate(self._known[text]))
+
+    def close(self) -> None:
+        pass
+
+
+def test_by_heart_shows_in_scores_and_in_copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    task = load_task("invoice")
+    generate = task.documents()
+    assert generate is not None
+    drawn = generate(3, "train")
+    train = [next(drawn) for _ in range(20)]
+    held_out = [Example(str(n), f"document {n}", next(drawn).record) for n in range(10)]
+    # Right for nine, and for the last one what the first training document holds.
+    outputs = [*(example.record for example in held_out[:9]), train[0].record]
+    parrot = Parrot({example.text: example.record for example in train})
+    monkeypatch.setattr("boardwright.build.examine.Harness.load", lambda *_, **__: parrot)
+    found = examine(task, tmp_path, None, train, held_out, outputs)  # type: ignore[arg-type]
+    assert found.learnt == Score(10, 1.0, 1.0)
+    assert found.held_out.records == 0.9
+    assert (found.copied, found.copied_gold) == (0.1, 0.0)
+    assert parrot.asked == [example.text for example in train[::2]]  # from all of it, as many as are held out
+
+
+def test_a_gap_is_told_as_overfitting() -> None:
+    def told(learnt: float, held_out: float) -> str:
+        found = Examined(Score(10, 1.0, learnt), Score(10, 1.0, held_out), 0.1, 0.1, [Value("a", "1", 0, 4)])
+        assert "a = 1, 4 times where 0 are right" in list(found.lines())[-1]
+        return next(found.lines())
+
+    assert told(0.99, 0.9).endswith("overfitted")
+    assert not told(0.99, 0.95).endswith("overfitted")
