@@ -120,7 +120,9 @@ class Watch(TrainerCallback):
         keep_checkpoints(self._scratch, {state.global_step, best.step if best else 0})
 
     def _take(self, check: Check, state: TrainerState, control: TrainerControl) -> None:
+        log_too = control.should_log  # this step's loss, which the trainer would take for told
         self.trainer.log(check.to_log())
+        control.should_log = log_too
         written = "" if check.fields is None else f", fields right {100 * check.fields:.0f} %"
         self._step.note(
             f"held-out loss {check.loss:.4f}, records exact {100 * check.exact:.0f} %{written} "
