@@ -85,7 +85,8 @@ def loss_on_cpu(model: Any, inputs: dict[str, Any], items: Any = None) -> torch.
     wanted = labels != NOT_LEARNT
     logits = completion_logits(model, inputs, wanted)
     losses = torch.nn.functional.cross_entropy(logits.float(), labels[wanted], reduction="sum")
-    return losses / (items if items is not None else wanted.sum())
+    mean: torch.Tensor = losses / (items if items is not None else wanted.sum())
+    return mean
 
 
 def completion_logits(model: Any, inputs: dict[str, Any], wanted: torch.Tensor) -> torch.Tensor:
@@ -105,7 +106,7 @@ def trainer_type(way: Way) -> Any:
         import unsloth  # noqa: F401
     from trl import SFTTrainer
 
-    class Trainer(SFTTrainer):  # type: ignore[misc]  # what Unsloth leaves there is nothing that mypy knows
+    class Trainer(SFTTrainer):
         order: Sequence[int] = ()
         step_loss = 0.0
 
@@ -113,7 +114,7 @@ def trainer_type(way: Way) -> Any:
             return _InOrder(self.order)
 
         def training_step(self, *args: Any, **kwargs: Any) -> Any:
-            loss = super().training_step(*args, **kwargs)
+            loss = super().training_step(*args, **kwargs)  # type: ignore[no-untyped-call]
             self.step_loss += float(loss)  # a pass of several: the shares add up to the step's mean
             return loss
 

@@ -13,9 +13,9 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from boardwright.build.export import check_tokens, export_adapter, export_gguf
+from boardwright.build.lora import merge
 from boardwright.build.student import checkpoint_from_gguf
 from boardwright.build.tokenizer import tokenize_with
-from boardwright.build.tune import merge
 from boardwright.device.engines.base import Feed
 from boardwright.device.engines.llama import LlamaEngine
 from boardwright.schemas.errors import BadBundle, BadStudent

@@ -174,7 +174,9 @@ def test_a_bundle_that_tells_nothing_of_training_has_no_such_section(bundle: Pat
 
 
 def test_training_that_makes_no_sense_is_refused(tmp_path: Path, own_folders: Path) -> None:
-    for wrong in ({"checks": [{}]}, {"curve": [], "checks": []}, {"examined": None}, {"seconds": "long"}):
+    nonsense: list[dict[str, object]] = [{"checks": [{}]}, {"curve": [], "checks": []}, {"examined": None}]
+    nonsense.append({"seconds": "long"})
+    for wrong in nonsense:
         with pytest.raises(BadBundle, match="training"):
             report(make_bundle(tmp_path, b"no weights", {"training.json": json.dumps(training(**wrong))}))
 
