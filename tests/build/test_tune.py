@@ -148,8 +148,9 @@ def test_a_training_that_diverges_goes_back_at_half_the_rate_until_it_learns(
     assert any(one.back_to for one in tuned.restarts) is (checks == "many")
     assert all(one.back_to < one.at for one in tuned.restarts)
     assert tuned.held_out_loss < 3.5 and tuned.steps == 20  # collapsed, it is at 5.8
-    peak = max(point.learning_rate for point in tuned.curve)
-    assert peak == pytest.approx(tuned.restarts[-1].learning_rate, rel=0.01)
+    last = tuned.restarts[-1]
+    rates = [point.learning_rate for point in tuned.curve if point.step > last.back_to]
+    assert max(rates) == pytest.approx(last.learning_rate, rel=0.05)
     assert figures(tmp_path)["restarts"] == [asdict(one) for one in tuned.restarts]
 
 
