@@ -5,11 +5,13 @@ Knows nothing of how they are had, and loads nothing heavy: reading them trains 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# Points that the score on learnt documents may be over the held-out one before it is told as overfitting.
+# How far the score on learnt documents may be over the held-out one before it is told as overfitting; of few documents,
+# as far as chance takes it: a standard error, fields of one document taken as one draw, which is on the safe side.
 GAP = 0.05
 
 
@@ -121,7 +123,9 @@ class Examined:
 
     @property
     def overfitted(self) -> bool:
-        return self.learnt.fields - self.held_out.fields > GAP
+        mean = (self.learnt.fields + self.held_out.fields) / 2
+        chance = math.sqrt(mean * (1 - mean) * (1 / self.learnt.documents + 1 / self.held_out.documents))
+        return self.learnt.fields - self.held_out.fields > max(GAP, chance)
 
     def lines(self) -> Iterator[str]:
         """For people."""

@@ -89,10 +89,12 @@ def test_by_heart_shows_in_scores_and_in_copies(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_gap_is_told_as_overfitting() -> None:
-    def told(learnt: float, held_out: float) -> str:
-        found = Examined(Score(10, 1.0, learnt), Score(10, 1.0, held_out), 0.1, 0.1, [Value("a", "1", 0, 4)])
+    def told(learnt: float, held_out: float, documents: int = 40) -> str:
+        scores = [Score(documents, 1.0, fields) for fields in (learnt, held_out)]
+        found = Examined(*scores, 0.1, 0.1, [Value("a", "1", 0, 4)])
         assert "a = 1, 4 times where 0 are right" in list(found.lines())[-1]
         return next(found.lines())
 
     assert told(0.99, 0.9).endswith("overfitted")
     assert not told(0.99, 0.95).endswith("overfitted")
+    assert not told(0.99, 0.9, documents=10).endswith("overfitted")  # of ten documents, chance does that
