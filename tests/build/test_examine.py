@@ -90,8 +90,8 @@ def test_by_heart_shows_in_scores_and_in_copies(monkeypatch: pytest.MonkeyPatch,
 
 def test_a_gap_is_told_as_overfitting() -> None:
     def told(learnt: float, held_out: float, documents: int = 40) -> str:
-        scores = [Score(documents, 1.0, fields) for fields in (learnt, held_out)]
-        found = Examined(*scores, 0.1, 0.1, [Value("a", "1", 0, 4)])
+        one, other = Score(documents, 1.0, learnt), Score(documents, 1.0, held_out)
+        found = Examined(one, other, 0.1, 0.1, [Value("a", "1", 0, 4)])
         assert "a = 1, 4 times where 0 are right" in list(found.lines())[-1]
         return next(found.lines())
 
