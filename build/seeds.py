@@ -60,7 +60,7 @@ def _tune(
     }
     # Of the task, training depends on these three; a gate changed in task.py trains nothing anew, nor does a
     # comparator, which only what checks tell depends on.
-    contract = f"{task.prompt('')}\n{task.shape}\n{task.limits.context}"
+    contract = f"{task.prompt_source}\n{task.shape}\n{task.limits.context}"
     return store.produce(
         "tune",
         version,
