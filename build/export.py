@@ -66,7 +66,7 @@ def export_adapter(adapter: Path, checkpoint: Path, target: Path, name: str) -> 
             weight = tensors.get_tensor(key).astype(np.float32)
             if factor == "lora_B":
                 # Its rows are those of the product, which llama.cpp keeps in its own rotary order.
-                weight = _reordered(f"{module}.weight", weight, config)
+                weight = reordered(f"{module}.weight", weight, config)
             writer.add_tensor(f"{mapped}.{factor.lower()}", np.ascontiguousarray(weight))
     _finish(writer)
 
@@ -119,10 +119,10 @@ def _write_config(writer: gguf.GGUFWriter, config: dict[str, Any], name: str) ->
 
 
 def _arrange(key: str, weight: npt.NDArray[Any], config: dict[str, Any]) -> npt.NDArray[Any]:
-    return _reordered(key, weight, config).astype(np.float32 if weight.ndim == 1 else np.float16)
+    return reordered(key, weight, config).astype(np.float32 if weight.ndim == 1 else np.float16)
 
 
-def _reordered(key: str, weight: npt.NDArray[Any], config: dict[str, Any]) -> npt.NDArray[Any]:
+def reordered(key: str, weight: npt.NDArray[Any], config: dict[str, Any]) -> npt.NDArray[Any]:
     """Rows of queries and keys in llama.cpp's order; all else as it is."""
     if key.endswith("q_proj.weight"):
         return _permute(weight, config["num_attention_heads"])

@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
 from boardwright.device.bundles import DRAFTS
 from boardwright.schemas.encodings import Encoding
+from boardwright.schemas.errors import GateFailed
 from boardwright.schemas.examples import read_examples, read_lines
 from boardwright.schemas.records import spell
 from boardwright.schemas.steps import current_step, step
@@ -41,6 +42,7 @@ VERSIONS = {
     "export": EXPORT,
     "imatrix": 1,
     "quantize": QUANTIZE,
+    "round": 1,
     "onnx": 1,
     "evaluate": 3,
     "examine": 1,
@@ -127,6 +129,10 @@ def build(request: Request, store: Store) -> Built:
             quantized = quantize_model(store, exported, encoding, imatrix, redo=request.again("quantize"))
         ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
     target = request.target
+    if _would_ship(Encoding.Q4_0, ladder, yardstick, request):
+        better = _round(request, store, merged, exported, imatrix, prepared)
+        rung = _rung(request, store, Encoding.Q4_0, better, prepared, drafts)
+        ladder = [rung if one.encoding is Encoding.Q4_0 else one for one in ladder]
     chosen, why = choose(ladder, yardstick, request.gates, target.budgets.bundle_mb, runs_here=runs_here)
     goldens = _golden(request, store, chosen, prepared, drafts)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
@@ -247,6 +253,62 @@ def _imatrix(request: Request, store: Store, merged: Artifact, prepared: Artifac
         make,
         title="Collect the importance matrix",
         redo=request.again("imatrix"),
+    )
+
+
+def _would_ship(encoding: Encoding, ladder: Sequence[Rung], yardstick: Rung, request: Request) -> bool:
+    """Whether a training of its roundings is worth its time: an artifact in this encoding would be chosen, if it were
+    as good as the merged checkpoint."""
+    if not request.training.rounding or encoding not in {rung.encoding for rung in ladder}:
+        return False
+    hoped = [replace(rung, scores=yardstick.scores) if rung.encoding is encoding else rung for rung in ladder]
+    target = request.target
+    try:
+        chosen, _ = choose(hoped, yardstick, request.gates, target.budgets.bundle_mb, runs_here=target.arch == "any")
+    except GateFailed:
+        return False  # told of the ladder as it is
+    return chosen.encoding is encoding
+
+
+def _round(
+    request: Request, store: Store, merged: Artifact, exported: Artifact, imatrix: Artifact, prepared: Artifact
+) -> Artifact:
+    """Q4_0 from a checkpoint that was trained on as it will be rounded."""
+    training = request.training
+
+    def make(folder: Path) -> None:
+        from transformers import AutoTokenizer
+
+        from boardwright.build.completion import encode_all
+        from boardwright.build.quantize import IMATRIX
+        from boardwright.build.rounding import round_checkpoint
+
+        tokenizer = AutoTokenizer.from_pretrained(merged.path)
+        train, held_out = (
+            encode_all(request.task, read_examples(prepared.path / f"{part}.jsonl", request.task.record), tokenizer)
+            for part in ("train", "valid")
+        )
+        done, notes = round_checkpoint(
+            merged.path,
+            exported.path / file_name(Encoding.F16),
+            imatrix.path / IMATRIX,
+            train,
+            held_out,
+            folder / file_name(Encoding.Q4_0),
+            steps=training.rounding,
+            seed=training.seed,
+        )
+        (folder / "notes.json").write_text(json.dumps([*notes, done.line()]) + "\n", encoding="utf-8")
+        current_step().note(done.line())
+
+    return store.produce(
+        "round",
+        VERSIONS["round"],
+        {"steps": training.rounding, "seed": training.seed},  # the prompt is in the checkpoint's id
+        [merged.id, exported.id, imatrix.id, prepared.id],
+        make,
+        title="Train what Q4_0 will round",
+        redo=request.again("round"),
     )
 
 

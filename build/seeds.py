@@ -56,7 +56,9 @@ def _tune(
         )
 
     recipe = {
-        name: value for name, value in asdict(training).items() if name != "seeds" and not name.startswith("synthetic")
+        name: value
+        for name, value in asdict(training).items()
+        if name not in ("seeds", "rounding") and not name.startswith("synthetic")
     }
     # Of the task, training depends on these three; a gate changed in task.py trains nothing anew, nor does a
     # comparator, which only what checks tell depends on.

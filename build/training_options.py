@@ -26,6 +26,7 @@ _OPTIONS = (
     click.option("--four-bit", is_flag=True, default=None, help="Hold the student in 4 bits (QLoRA; needs CUDA)."),
     click.option("--patience", type=click.IntRange(0), help="Checks without a better one before it ends; 0: never."),
     click.option("--seeds", type=click.IntRange(1), help="Train so many times, and keep the best."),
+    click.option("--rounding", type=click.IntRange(0), help="Steps of training as Q4_0 will round, where it ships."),
     click.option("--seed", type=int, help="Of the documents, the adapter's start and the order of reading."),
     click.option("--documents", "synthetic_train", type=click.IntRange(1), help="Synthetic documents to train on."),
     click.option("--held-out", "synthetic_valid", type=click.IntRange(1), help="Synthetic documents to hold out."),

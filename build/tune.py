@@ -16,7 +16,15 @@ from typing import Any
 
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
-from boardwright.build.completion import Row, completion, encode_all, reading_order, trainer_type
+from boardwright.build.completion import (
+    TOKENS_PER_PASS,
+    Row,
+    completion,
+    encode_all,
+    micro_batch,
+    reading_order,
+    trainer_type,
+)
 from boardwright.build.held_out import MOST_DOCUMENTS, HeldOut, Plan, plan
 from boardwright.build.lora import Way, check_options, load_student, this_machines_way
 from boardwright.build.training_figures import Point, Tuned
@@ -34,9 +42,6 @@ from boardwright.schemas.examples import Example
 from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task, Training
 
-# Activations of about a thousand tokens stay in the caches of a small workstation: with receipts of 470 tokens, two a
-# pass train at 640 tokens/s where eight a pass reach 340 (2 cores).
-TOKENS_PER_PASS = 1100
 POINTS = 100  # of the curve
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
@@ -108,12 +113,6 @@ def tune(
     return tuned
 
 
-def micro_batch(batch: int, mean_tokens: float) -> int:
-    """Documents a pass on a CPU: the largest divisor of the batch whose tokens stay near TOKENS_PER_PASS."""
-    fits = [n for n in range(1, batch + 1) if batch % n == 0 and n * mean_tokens <= TOKENS_PER_PASS]
-    return max(fits, default=1)
-
-
 def _lesson(
     task: Task, train: Sequence[Example], held_out: Sequence[Example], checkpoint: Path, training: Training, way: Way
 ) -> _Lesson:
@@ -125,6 +124,7 @@ def _lesson(
     lengths = [len(row["input_ids"]) for row in rows]
     order = reading_order(lengths, steps, training.batch, training.seed)
     looks = plan(steps, sum(lengths[at] for at in order), questions)
+    asked, questions = asked[: looks.documents], questions[: looks.documents]
     longest = max(len(completion(row)) for row in rows)
     return _Lesson(
         rows=rows,

@@ -93,6 +93,7 @@ class Training:
     four_bit: the student held in 4 bits meanwhile (QLoRA; CUDA).
     patience: checks on held-out documents without a better one before training ends early, 0 for never.
     seeds: trainings with the seeds seed, seed + 1 …; the best of them is kept.
+    rounding: steps that the merged checkpoint is trained on as Q4_0 will round it, where that is to ship, 0 for none.
     """
 
     epochs: float = 2.0
@@ -108,6 +109,7 @@ class Training:
     four_bit: bool = False
     patience: int = 3
     seeds: int = 1
+    rounding: int = 120
 
 
 @dataclass(frozen=True)

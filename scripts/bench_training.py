@@ -62,7 +62,8 @@ def contend(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         if given.contender == "ours":
-            from boardwright.build.tune import _arguments, micro_batch
+            from boardwright.build.completion import micro_batch
+            from boardwright.build.tune import _arguments
 
             mean = sum(len(row["input_ids"]) for row in rows) / len(rows)
             micro = micro_batch(training.batch, mean)

@@ -162,7 +162,7 @@ def test_checks_are_spread_evenly_and_pay_their_way(steps: int, batch: int, shap
     assert looks.steps[-1] == steps and list(looks.steps) == sorted(set(looks.steps))
     gaps = [b - a for a, b in zip((0, *looks.steps), looks.steps, strict=False)]
     assert max(gaps) - min(gaps) <= 1
-    assert 1 <= looks.documents <= 32
+    assert min(len(rows), 32) <= looks.documents <= 512
     read = READING * sum(len(one["input_ids"]) for one in rows[: looks.documents])
     write = WRITING * max(len(completion(one)) for one in rows[: looks.documents])
     if looks.written:
@@ -173,4 +173,9 @@ def test_checks_are_spread_evenly_and_pay_their_way(steps: int, batch: int, shap
 
 def test_a_real_training_of_invoices_is_looked_at_several_times() -> None:
     looks = plan(525, 2100 * 205, [row(140, 65)] * 80)
-    assert len(looks.steps) >= 3 and looks.documents == 32 and looks.written == 8
+    assert len(looks.steps) >= 3 and 32 <= looks.documents < 48 and looks.written == 8
+
+
+def test_records_of_a_few_tokens_are_looked_at_by_the_hundreds() -> None:
+    looks = plan(2300, 36800 * 40, [row(36, 4)] * 3100)
+    assert len(looks.steps) == 8 and looks.documents > 400

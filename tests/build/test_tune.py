@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from boardwright.build.completion import micro_batch
 from boardwright.build.lora import merge
-from boardwright.build.tune import micro_batch, tune
+from boardwright.build.tune import tune
 from boardwright.schemas.errors import BadExample, TrainingFailed
 from boardwright.schemas.examples import Example, write_examples
 from boardwright.schemas.task import Task, Training, load_task

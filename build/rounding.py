@@ -1,0 +1,252 @@
+"""Round: a merged checkpoint trained on while its products see its weights as Q4_0 will hold them; the file of that.
+
+Knows nothing of scores. Each 32 weights of a row share a scale, chosen once; training then moves weights between its 16
+levels, with the gradient passed straight through the rounding (Bengio et al. 2013), towards the token distributions of
+the checkpoint as it was (LLM-QAT, Liu et al. 2023). What is packed is what was trained: nothing rounds it again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import load_file
+from torch.nn.utils import parametrize
+
+from boardwright.build.completion import NOT_LEARNT, Row, completion_logits, micro_batch, padded
+from boardwright.build.export import reordered
+from boardwright.build.lora import load_bare
+from boardwright.build.quantize import quantize
+from boardwright.schemas.encodings import Encoding
+from boardwright.schemas.steps import current_step
+
+BLOCK, LOW, HIGH = 32, -8, 7
+# llama.cpp's own search (make_qx_quants): the largest weight of a block meets a level from -7.1 to -8.9.
+TRIES = range(-9, 10)
+# Measured with invoices (docs/LOG.md). Weights have to move by whole levels: at 2e-5 half as many find a better one.
+LEARNING_RATE, BATCH, WARM_UP = 5e-5, 4, 10
+HELD_OUT = 24
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """What came of it. before, after: mean divergence from the checkpoint on held-out completions, nats a token.
+
+    kept: whether it got better; else the file is llama.cpp's own rounding."""
+
+    steps: int
+    matrices: int
+    seconds: float
+    before: float
+    after: float
+    kept: bool
+
+    def line(self) -> str:
+        """For people."""
+        moved = f"divergence from the checkpoint {self.before:.5f} → {self.after:.5f} nats a token"
+        if not self.kept:
+            return f"training what Q4_0 rounds did not help ({moved}); it is llama.cpp's own rounding"
+        return f"{self.matrices} matrices trained as Q4_0 rounds them, {self.steps} steps: {moved}"
+
+
+class _Round(torch.autograd.Function):
+    """Weights to the nearest level of their block, in bf16; the gradient goes through as it is."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+        return levels(weight, scale).mul_(scale).view_as(weight).bfloat16()
+
+    @staticmethod
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
+        return grad.float(), None
+
+
+class _OnGrid(torch.nn.Module):
+    """A parametrization: the weight as the file will hold it. scale: as `block_scales` returns it."""
+
+    scale: torch.Tensor
+
+    def __init__(self, scale: torch.Tensor) -> None:
+        super().__init__()
+        self.register_buffer("scale", scale)
+
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        rounded: torch.Tensor = _Round.apply(weight, self.scale)  # type: ignore[no-untyped-call]
+        return rounded
+
+
+def round_checkpoint(
+    checkpoint: Path,
+    source: Path,
+    imatrix: Path,
+    rows: Sequence[Row],
+    held_out: Sequence[Row],
+    target: Path,
+    *,
+    steps: int,
+    seed: int,
+) -> tuple[Rounded, list[str]]:
+    """Write `target`, a GGUF in Q4_0; return what came of it, and notes as `quantize` returns them.
+
+    checkpoint: the merged one's folder.  source: the same as a GGUF in 16 bit.  imatrix: of that checkpoint.
+    rows, held_out: encoded examples.  Raises BadTarget."""
+    # Without the matrix: with it llama.cpp puts some matrices of a Q4_0 file into Q4_1, which no wide kernel reads.
+    notes = quantize(source, target, Encoding.Q4_0)
+    names = {
+        tensor.name
+        for tensor in gguf.GGUFReader(target).tensors
+        if tensor.tensor_type == gguf.GGMLQuantizationType.Q4_0 and len(tensor.shape) > 1
+    }
+    done, blocks = _train(checkpoint, load_file(imatrix), names, rows, held_out[:HELD_OUT], steps, seed)
+    if done.kept:
+        overwrite(target, blocks)
+    else:
+        notes = quantize(source, target, Encoding.Q4_0, imatrix)
+    (target.parent / "rounded.json").write_text(json.dumps(asdict(done), indent=1) + "\n", encoding="utf-8")
+    return done, notes
+
+
+def levels(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
+    """Whole numbers from -8 to 7 as float32, (blocks, 32). scale: (blocks, 1); a block of scale 0 is all 0."""
+    inverse = torch.where(scale == 0, 0.0, scale.reciprocal())
+    return torch.mul(weight.float().reshape(-1, BLOCK), inverse).round_().clamp_(LOW, HIGH)
+
+
+def block_scales(weight: torch.Tensor, importance: torch.Tensor) -> torch.Tensor:
+    """The scale of each 32 weights: least squared error, each column weighted by its importance (llama.cpp's
+    make_qx_quants, whose weights are importance × sqrt(mean square of the row + weight²)).
+
+    weight: (rows, columns).  importance: (columns,).  Returns float32 that fp16 can hold, (blocks, 1)."""
+    rows = weight.float()
+    blocks = rows.reshape(-1, BLOCK)
+    care = (importance * torch.sqrt(2.0 * rows.square().mean(1, keepdim=True) + rows.square())).reshape(-1, BLOCK)
+    largest = blocks.gather(1, blocks.abs().argmax(1, keepdim=True))
+    best = torch.full_like(largest, -math.inf)
+    chosen = torch.zeros_like(largest)
+    for step in TRIES:
+        inverse = torch.where(largest == 0, 0.0, -(8 + 0.1 * step) / largest)
+        near = torch.round(blocks * inverse).clamp_(LOW, HIGH)
+        along, square = (care * blocks * near).sum(1, keepdim=True), (care * near * near).sum(1, keepdim=True)
+        gain = torch.where(square > 0, along.square() / square, 0.0)
+        better = gain > best
+        best = torch.where(better, gain, best)
+        chosen = torch.where(better, torch.where(square > 0, along / square, 0.0), chosen)
+    return chosen.half().float()
+
+
+def pack(weight: torch.Tensor, scale: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """Blocks as ggml-common.h lays out block_q4_0: fp16 scale, then 16 bytes, weight j low and j + 16 high, plus 8.
+
+    Returns uint8, (rows, columns / 32 × 18)."""
+    nibbles = (levels(weight, scale) + 8).to(torch.uint8).cpu().numpy()
+    packed = nibbles[:, :16] | (nibbles[:, 16:] << 4)
+    heads = scale.cpu().numpy().astype(np.float16).view(np.uint8)
+    return np.concatenate([heads, packed], 1).reshape(weight.shape[0], -1)
+
+
+def overwrite(model: Path, blocks: Mapping[str, npt.NDArray[np.uint8]]) -> None:
+    """Put packed blocks in the place of those tensors of a GGUF, all of which it has in Q4_0."""
+    reader = gguf.GGUFReader(model, "r+")
+    held = {tensor.name: tensor for tensor in reader.tensors}
+    for name, packed in blocks.items():
+        assert held[name].tensor_type == gguf.GGMLQuantizationType.Q4_0, name
+        held[name].data[:] = packed
+    reader.data.flush()
+
+
+def _train(
+    checkpoint: Path,
+    importance: Mapping[str, npt.NDArray[np.float32]],
+    names: set[str],
+    rows: Sequence[Row],
+    held_out: Sequence[Row],
+    steps: int,
+    seed: int,
+) -> tuple[Rounded, dict[str, npt.NDArray[np.uint8]]]:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    goal = load_bare(checkpoint, torch.bfloat16).to(device).eval()
+    model = load_bare(checkpoint, torch.float32).to(device).requires_grad_(False)
+    began = current_step().seconds
+    on_grid = _put_on_grid(model, importance, names)
+    weights = [module.parametrizations.weight.original.requires_grad_(True) for _, module in on_grid.values()]
+    pad = goal.config.pad_token_id or 0
+    micro = micro_batch(BATCH, sum(len(row["input_ids"]) for row in rows) / len(rows))
+    before = _held_out(model, goal, held_out, micro, pad)
+    optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    for at, drawn in enumerate(_draw(rows, steps, seed)):
+        rate = LEARNING_RATE * min(1.0, (at + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * at / steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        tokens = sum(label != NOT_LEARNT for row in drawn for label in row["labels"])
+        for start in range(0, len(drawn), micro):
+            (_divergence(model, goal, drawn[start : start + micro], pad) / tokens).backward()
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        current_step().progress(at + 1, steps)
+    after = _held_out(model, goal, held_out, micro, pad)
+    config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
+    blocks = {}
+    with torch.no_grad():
+        for name, (path, module) in on_grid.items():
+            weight = module.parametrizations.weight
+            packed = pack(weight.original, weight[0].scale)
+            blocks[name] = np.ascontiguousarray(reordered(f"{path}.weight", packed, config))
+    seconds = round(current_step().seconds - began, 1)
+    # A divergence that is no number is no less either.
+    done = Rounded(steps, len(blocks), seconds, before, after, kept=after < before)
+    return done, blocks
+
+
+def _put_on_grid(
+    model: Any, importance: Mapping[str, npt.NDArray[np.float32]], names: set[str]
+) -> dict[str, tuple[str, Any]]:
+    """Have the matrices of those tensors seen as they will be rounded; tensor name → path and module of each."""
+    mapped = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, model.config.num_hidden_layers)
+    found: dict[str, tuple[str, Any]] = {}
+    for path, module in list(model.named_modules()):
+        name = mapped.get_name(f"{path}.weight", try_suffixes=(".weight",)) if path else None
+        # The output matrix shares its weights with the embedding, or is kept finer; neither is on the grid.
+        if isinstance(module, torch.nn.Linear) and path != "lm_head" and name in names:
+            matrix = torch.from_numpy(importance[name]).to(module.weight.device)
+            parametrize.register_parametrization(
+                module, "weight", _OnGrid(block_scales(module.weight, matrix)), unsafe=True
+            )
+            found[name] = (path, module)
+    return found
+
+
+def _draw(rows: Sequence[Row], steps: int, seed: int) -> list[list[Row]]:
+    """The documents of each step: every one once, in an order of the seed's, before any comes again."""
+    draw = random.Random(seed)
+    stream: list[Row] = []
+    while len(stream) < steps * BATCH:
+        stream += draw.sample(list(rows), len(rows))
+    drawn = [stream[at * BATCH : (at + 1) * BATCH] for at in range(steps)]
+    return [sorted(some, key=lambda row: len(row["input_ids"])) for some in drawn]
+
+
+def _divergence(model: Any, goal: Any, rows: Sequence[Row], pad: int) -> torch.Tensor:
+    """Kullback-Leibler divergence of the goal's next-token distributions from the model's, summed over completions."""
+    inputs = padded(rows, pad, model.device)
+    wanted = inputs["labels"][:, 1:] != NOT_LEARNT
+    with torch.no_grad():
+        aim = torch.log_softmax(completion_logits(goal, inputs, wanted).float(), -1)
+    found = torch.log_softmax(completion_logits(model, inputs, wanted).float(), -1)
+    return torch.nn.functional.kl_div(found, aim, log_target=True, reduction="sum")
+
+
+def _held_out(model: Any, goal: Any, rows: Sequence[Row], micro: int, pad: int) -> float:
+    tokens = sum(label != NOT_LEARNT for row in rows for label in row["labels"])
+    with torch.no_grad():
+        parts = [_divergence(model, goal, rows[at : at + micro], pad) for at in range(0, len(rows), micro)]
+    return float(sum(parts)) / tokens
