@@ -53,8 +53,8 @@ def cli() -> None:
 def build(task: str, target: str, output: Path, as_json: bool, **given: Any) -> None:
     """Build a signed bundle for TASK: tune, merge, quantize, evaluate, choose, pack.
 
-    TASK is a shipped task (invoice, receipt) or a folder that holds task.py. Stages that ran before are looked up; a
-    build that was killed goes on where it was. How to train is the task's to say, where no option does.
+    TASK is a shipped task (invoice, redaction …) or a folder that holds task.py. Stages that ran before are looked up;
+    a build that was killed goes on where it was. How to train is the task's to say, where no option does.
     """
     from boardwright.build import pipeline
     from boardwright.build.store import Store

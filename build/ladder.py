@@ -6,7 +6,7 @@ Knows nothing of how they were made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from boardwright.schemas.compare import Scores
@@ -82,6 +82,26 @@ def choose(
         why = f"{within}, and {ratio:.1f} × as fast on this machine as the cheapest of those, {cheapest.encoding}"
         return fastest, why
     return cheapest, f"the cheapest {within}" + (f"; cheaper but worse: {worse}" if worse else "")
+
+
+def would_ship(
+    encoding: Encoding,
+    ladder: Sequence[Rung],
+    yardstick: Rung,
+    gates: Gates,
+    most_mb: float,
+    *,
+    runs_here: bool = False,
+) -> bool:
+    """Whether work on this encoding can pay: its rung would be chosen, if it were as good as the merged checkpoint.
+
+    The other arguments are those of `choose`."""
+    hoped = [replace(rung, scores=yardstick.scores) if rung.encoding is encoding else rung for rung in ladder]
+    try:
+        chosen, _ = choose(hoped, yardstick, gates, most_mb, runs_here=runs_here)
+    except GateFailed:
+        return False
+    return chosen.encoding is encoding
 
 
 def _missed(rung: Rung, gates: Gates) -> list[str]:

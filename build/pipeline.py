@@ -10,12 +10,13 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from boardwright.build.artifacts import importance, onnx, rounded, training_texts
 from boardwright.build.ids import file_id, folder_id
-from boardwright.build.ladder import Rung, choose
+from boardwright.build.ladder import Rung, choose, would_ship
 from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_name, quantize_model
 from boardwright.build.roofline import model_shape
 from boardwright.build.scores import read_evaluation
@@ -25,7 +26,6 @@ from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
 from boardwright.device.bundles import DRAFTS
 from boardwright.schemas.encodings import Encoding
-from boardwright.schemas.errors import GateFailed
 from boardwright.schemas.examples import read_examples, read_lines
 from boardwright.schemas.records import spell
 from boardwright.schemas.steps import current_step, step
@@ -50,7 +50,6 @@ VERSIONS = {
     "measure": 4,
 }
 STAGES = tuple(VERSIONS)
-CALIBRATION_DOCUMENTS = 64
 GOLDENS = 20
 
 
@@ -115,7 +114,7 @@ def build(request: Request, store: Store) -> Built:
     tuned = tune_seeds(request, store, VERSIONS["tune"], prepared, student)
     merged = _merge(request, store, student, tuned)
     exported = _export(request, store, merged, prepared)
-    imatrix = _imatrix(request, store, merged, prepared)
+    imatrix = importance(request, store, VERSIONS["imatrix"], merged, prepared)
     yardstick = _rung(request, store, Encoding.F16, exported, prepared, drafts)
     training = {**_read(tuned.path / "tuned.json"), "examined": _examine(request, store, yardstick, prepared, drafts)}
     ladder = []
@@ -124,19 +123,23 @@ def build(request: Request, store: Store) -> Built:
             ladder.append(yardstick)
             continue
         if encoding.runtime == "onnxruntime":
-            quantized = _onnx(request, store, encoding, merged, prepared)
+            quantized = onnx(request, store, VERSIONS["onnx"], encoding, merged, prepared)
         else:
             quantized = quantize_model(store, exported, encoding, imatrix, redo=request.again("quantize"))
         ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
+    ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
     target = request.target
-    if _would_ship(Encoding.Q4_0, ladder, yardstick, request):
-        better = _round(request, store, merged, exported, imatrix, prepared)
+    most_mb = target.budgets.bundle_mb
+    if request.training.rounding and would_ship(
+        Encoding.Q4_0, ladder, yardstick, request.gates, most_mb, runs_here=runs_here
+    ):
+        better = rounded(request, store, VERSIONS["round"], merged, exported, imatrix, prepared)
         rung = _rung(request, store, Encoding.Q4_0, better, prepared, drafts)
         ladder = [rung if one.encoding is Encoding.Q4_0 else one for one in ladder]
-    chosen, why = choose(ladder, yardstick, request.gates, target.budgets.bundle_mb, runs_here=runs_here)
+        ids["round"] = better.id
+    chosen, why = choose(ladder, yardstick, request.gates, most_mb, runs_here=runs_here)
     goldens = _golden(request, store, chosen, prepared, drafts)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]
-    ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
     board = None if runs_here else (release, board_wheels(release, chosen.encoding.runtime, store).path)
     with step("Pack and sign the bundle"):
         bundle = _pack(request, chosen, rungs, why, ids, goldens, drafts, training, board)
@@ -224,113 +227,9 @@ def _export(request: Request, store: Store, merged: Artifact, prepared: Artifact
         store,
         merged,
         request.task.name,
-        lambda: _training_texts(request, prepared),
+        lambda: training_texts(request, prepared),
         prepared.id,
         redo=request.again("export"),
-    )
-
-
-def _training_texts(request: Request, prepared: Artifact) -> list[str]:
-    return [example.text for example in read_examples(prepared.path / "train.jsonl", request.task.record)]
-
-
-def _imatrix(request: Request, store: Store, merged: Artifact, prepared: Artifact) -> Artifact:
-    def make(folder: Path) -> None:
-        from transformers import AutoTokenizer
-
-        from boardwright.build.completion import encode_all
-        from boardwright.build.quantize import importance_matrix
-
-        examples = read_examples(prepared.path / "train.jsonl", request.task.record)[:CALIBRATION_DOCUMENTS]
-        rows = encode_all(request.task, examples, AutoTokenizer.from_pretrained(merged.path))
-        importance_matrix(merged.path, [row["input_ids"] for row in rows], folder)
-
-    return store.produce(
-        "imatrix",
-        VERSIONS["imatrix"],
-        {"documents": CALIBRATION_DOCUMENTS},
-        [merged.id, prepared.id],
-        make,
-        title="Collect the importance matrix",
-        redo=request.again("imatrix"),
-    )
-
-
-def _would_ship(encoding: Encoding, ladder: Sequence[Rung], yardstick: Rung, request: Request) -> bool:
-    """Whether a training of its roundings is worth its time: an artifact in this encoding would be chosen, if it were
-    as good as the merged checkpoint."""
-    if not request.training.rounding or encoding not in {rung.encoding for rung in ladder}:
-        return False
-    hoped = [replace(rung, scores=yardstick.scores) if rung.encoding is encoding else rung for rung in ladder]
-    target = request.target
-    try:
-        chosen, _ = choose(hoped, yardstick, request.gates, target.budgets.bundle_mb, runs_here=target.arch == "any")
-    except GateFailed:
-        return False  # told of the ladder as it is
-    return chosen.encoding is encoding
-
-
-def _round(
-    request: Request, store: Store, merged: Artifact, exported: Artifact, imatrix: Artifact, prepared: Artifact
-) -> Artifact:
-    """Q4_0 from a checkpoint that was trained on as it will be rounded."""
-    training = request.training
-
-    def make(folder: Path) -> None:
-        from transformers import AutoTokenizer
-
-        from boardwright.build.completion import encode_all
-        from boardwright.build.quantize import IMATRIX
-        from boardwright.build.rounding import round_checkpoint
-
-        tokenizer = AutoTokenizer.from_pretrained(merged.path)
-        train, held_out = (
-            encode_all(request.task, read_examples(prepared.path / f"{part}.jsonl", request.task.record), tokenizer)
-            for part in ("train", "valid")
-        )
-        done, notes = round_checkpoint(
-            merged.path,
-            exported.path / file_name(Encoding.F16),
-            imatrix.path / IMATRIX,
-            train,
-            held_out,
-            folder / file_name(Encoding.Q4_0),
-            steps=training.rounding,
-            seed=training.seed,
-        )
-        (folder / "notes.json").write_text(json.dumps([*notes, done.line()]) + "\n", encoding="utf-8")
-        current_step().note(done.line())
-
-    return store.produce(
-        "round",
-        VERSIONS["round"],
-        {"steps": training.rounding, "seed": training.seed},  # the prompt is in the checkpoint's id
-        [merged.id, exported.id, imatrix.id, prepared.id],
-        make,
-        title="Train what Q4_0 will round",
-        redo=request.again("round"),
-    )
-
-
-def _onnx(request: Request, store: Store, encoding: Encoding, merged: Artifact, prepared: Artifact) -> Artifact:
-    """For ONNX Runtime, straight from the checkpoint: it shares no step with GGUF."""
-
-    def make(folder: Path) -> None:
-        from boardwright.build.export import check_tokens
-        from boardwright.build.export_onnx import export_onnx
-
-        model = folder / file_name(encoding)
-        export_onnx(merged.path, model, encoding)
-        check_tokens(merged.path, model, _training_texts(request, prepared))
-
-    return store.produce(
-        "onnx",
-        VERSIONS["onnx"],
-        {"encoding": encoding.value},
-        [merged.id, prepared.id],
-        make,
-        title=f"Export to {encoding}",
-        redo=request.again("onnx"),
     )
 
 
@@ -489,7 +388,9 @@ def _pack(
         "chosen": chosen.encoding.value,
         "why": why,
         "gates": asdict(request.gates),
-        "ladder": {rung.encoding.value: {"bytes": rung.size, **asdict(rung.scores)} for rung in rungs},
+        "ladder": {
+            rung.encoding.value: {"bytes": rung.size, "notes": rung.notes, **asdict(rung.scores)} for rung in rungs
+        },
     }
     return pack(
         request.task,

@@ -35,7 +35,7 @@ GATES = ("records_right", "fields_right")
 
 @dataclass(frozen=True)
 class Rung:
-    """A line of the ladder, as scores.json has it. per_field: field -> share right."""
+    """A line of the ladder, as scores.json has it. per_field: field -> share right.  notes: on its tensors."""
 
     encoding: str
     bytes: int
@@ -43,6 +43,7 @@ class Rung:
     fields_right: float
     failed: int
     per_field: Mapping[str, float]
+    notes: Sequence[str]
     chosen: bool
 
 
@@ -130,6 +131,7 @@ def _ladder(scores: Mapping[str, Any]) -> list[Rung]:
                 float(told["fields_right"]),
                 int(told["failed"]),
                 {field: float(share) for field, share in told["per_field"].items()},
+                [str(note) for note in told.get("notes", [])],
                 name == scores.get("chosen"),
             )
             for name, told in scores.get("ladder", {}).items()

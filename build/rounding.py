@@ -182,8 +182,9 @@ def _train(
     micro = micro_batch(BATCH, sum(len(row["input_ids"]) for row in rows) / len(rows))
     before = _held_out(model, goal, held_out, micro, pad)
     optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
+    warm_up = max(1, min(WARM_UP, steps // 5))
     for at, drawn in enumerate(_draw(rows, steps, seed)):
-        rate = LEARNING_RATE * min(1.0, (at + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * at / steps))
+        rate = LEARNING_RATE * min(1.0, (at + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * at / steps))
         for group in optimizer.param_groups:
             group["lr"] = rate
         tokens = sum(label != NOT_LEARNT for row in drawn for label in row["labels"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boardwright.build.ladder import Rung, choose
+from boardwright.build.ladder import Rung, choose, would_ship
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import GateFailed
@@ -72,3 +72,18 @@ def test_a_little_faster_is_not_worth_a_dearer_one() -> None:
 def test_fast_but_worse_is_no_choice() -> None:
     ladder = [rung(Q4, 0.98, speed=5.0), rung(ONNX, 0.90, speed=50.0)]
     assert choose(ladder, rung(F16, 0.98), NO_GATES, 400, runs_here=True)[0].encoding is Q4
+
+
+def test_work_on_an_encoding_pays_where_it_would_ship_if_it_lost_nothing() -> None:
+    yardstick = rung(F16, 0.985, records=0.9)
+    lossy, fine = rung(Q4, 0.93, records=0.7), rung(Q8, 0.98)
+    gates = Gates(records_right=0.85, tolerance=0.01)
+    assert would_ship(Q4, [lossy, fine], yardstick, gates, 400)
+    assert not would_ship(IQ4, [lossy, fine], yardstick, gates, 400)  # nobody asked for it
+    assert not would_ship(Q8, [lossy, rung(IQ4, 0.98), fine], yardstick, gates, 400)  # a cheaper one is as good
+    assert not would_ship(Q4, [lossy, fine], rung(F16, 0.985, records=0.8), gates, 400)  # the student has not learnt it
+    assert not would_ship(Q4, [lossy, fine], yardstick, gates, 50)
+    # On the machine that it is for, what is much faster ships, and Q4_0 is not worth a training.
+    onnx = rung(ONNX, 0.984, megabytes=150, speed=2.0)
+    assert not would_ship(Q4, [lossy, onnx], yardstick, gates, 400, runs_here=True)
+    assert would_ship(Q4, [lossy, onnx], yardstick, gates, 400)

@@ -31,6 +31,8 @@ def test_a_build_ends_in_a_signed_bundle_and_says_what_every_artifact_scored(
     assert all(rung["documents"] == 12 and 0 <= rung["fields_right"] <= 1 for rung in built["ladder"].values())
     assert built["ladder"]["Q4_0"]["bytes"] < built["ladder"]["Q8_0"]["bytes"] < built["ladder"]["F16"]["bytes"]
     assert built["training"]["steps"] == 40  # 160 documents, four a step
+    assert built["chosen"] == "Q4_0"
+    assert any("trained as Q4_0 rounds them, 12 steps" in note for note in built["ladder"]["Q4_0"]["notes"])
     ran = house.run("boardwright", "verify", built["bundle"])
     assert ran.returncode == 0 and "hold" in ran.stdout
 
