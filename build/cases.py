@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from boardwright.build.draw import leaves
+from boardwright.build.walk import leaves
 from boardwright.schemas.errors import BadTask
 from boardwright.schemas.shape import BoolShape, ChoiceShape, ListShape, NullableShape, ObjectShape, Shape, bare
 from boardwright.schemas.suggest import did_you_mean

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from boardwright.build.validators import BALANCE_FROM, Rejection, largest_share, leaves
+from boardwright.build.validators import BALANCE_FROM, Rejection, largest_share
+from boardwright.build.walk import leaves
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.examples import Example
 from boardwright.schemas.records import spell
@@ -121,7 +122,7 @@ def _first(turned: Sequence[Turned]) -> list[Turned]:
 def _fields(task: Task, kept: Sequence[Example]) -> list[FieldReport]:
     values: dict[str, Counter[str]] = defaultdict(Counter)
     for example in kept:
-        for path, _, value in leaves(task.shape, example.record):
+        for path, value, _ in leaves(task.shape, example.record, into_lists=False):
             values[path][spell(value)] += 1
     reports = []
     for path, counts in values.items():

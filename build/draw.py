@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from boardwright.build.walk import leaves
 from boardwright.schemas.errors import BadTask
 from boardwright.schemas.examples import Example, read_examples
 from boardwright.schemas.shape import (
@@ -95,21 +96,6 @@ def _own_examples(task: Task) -> Iterator[Example]:
     if generate := task.documents():
         # Never the held-out part's: what is drawn here is trained on.
         yield from itertools.islice(generate(0, "train"), SEEN_DOCUMENTS)
-
-
-def leaves(shape: Shape, value: Any, path: str = "") -> Iterator[tuple[str, Any, Shape]]:
-    """(path, value, its shape) of all in a record that is no object and no list; a list's items share a path: "a[]"."""
-    match shape:
-        case NullableShape(inner=inner) if value is not None:
-            yield from leaves(inner, value, path)
-        case ObjectShape(fields=fields):
-            for name, inner in fields:
-                yield from leaves(inner, value[name], f"{path}.{name}" if path else name)
-        case ListShape(item=item):
-            for one in value:
-                yield from leaves(item, one, f"{path}[]")
-        case _:
-            yield path, value, shape
 
 
 class Drawer:

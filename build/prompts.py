@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from boardwright.build.draw import leaves
+from boardwright.build.walk import leaves
 from boardwright.schemas.examples import Example
 from boardwright.schemas.records import spell
 from boardwright.schemas.shape import (
@@ -31,6 +31,7 @@ from boardwright.schemas.shape import (
     ObjectShape,
     Shape,
     TextShape,
+    bare,
 )
 from boardwright.schemas.task import Task
 
@@ -129,7 +130,7 @@ def write_prompt(
     case: what else is special about it.  chars: the longest document."""
     found = list(leaves(task.shape, record))
     missing = ", ".join(path for path, value, _ in found if value is None)
-    facts = [f"- {path}: {fact(value, shape, rng)}" for path, value, shape in found if value is not None]
+    facts = [f"- {path}: {fact(value, bare(shape), rng)}" for path, value, shape in found if value is not None]
     shown = "".join(f"\n<<<\n{one.text}\n>>>\n" for one in shots)
     text = WRITE.text.format(
         instruction=task.instruction,

@@ -50,7 +50,8 @@ def scores_text(scores: Scores) -> str:
 
 def data_text(report: DataReport) -> str:
     """What became of the rows that were read, and what those hold that are trained on."""
-    parts = [f"{report.read:,} rows read, {report.kept:,} to train on, {report.held_out:,} held out"]
+    parts = [f"{report.read:,} rows read, {report.kept:,} to train on"]
+    parts[0] += f", {report.held_out:,} held out" if report.held_out else ""
     if report.spare:
         parts[0] += f", {report.spare:,} held back beyond those"
     for title, counts, firsts in (

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boardwright.build.data_report import FILE, DataReport, Turned, data_report
 from boardwright.build.questions import Wanted
 from boardwright.build.rows import Rows, open_rows, rejected_file
 from boardwright.build.teachers.base import Answer, BadTeacher, Teacher
@@ -33,6 +34,7 @@ SECONDS_BETWEEN_NOTES = 30.0
 class Taught:
     """What a run came to. kept, rejected (by reason): in the files.  resumed: of those, by earlier runs.
     failed: documents that could not be read or asked.  The tokens are as the teacher counts them; 0 where it does not.
+    report: of all rows in the files.
     """
 
     kept: int = 0
@@ -42,6 +44,7 @@ class Taught:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     seconds: float = 0.0
+    report: DataReport | None = None
 
     def cost(self, per_million_in: float, per_million_out: float) -> float:
         return (self.prompt_tokens * per_million_in + self.completion_tokens * per_million_out) / 1e6
@@ -74,7 +77,8 @@ def teach(
     held_out: Sequence[Example] = (),
     total: int | None = None,
 ) -> Taught:
-    """Ask for every row that is not there yet, and append it to `output`, or to the file of rejected ones beside it.
+    """Ask for every row that is not there yet, and append it to `output`, or to the file of rejected ones beside it;
+    data_report.json, beside them too, says what all of them came to, also after a teacher that failed half-way.
 
     Raises KitError, among them BadTeacher; what was written stays, and the same call goes on behind it."""
     with (
@@ -85,7 +89,11 @@ def teach(
         desk = _Desk(task, teacher.name, kept, rejected, Validators(task, held_out), running)
         if desk.taught.resumed:
             running.note(f"going on after {desk.taught.resumed:,} rows")
-        desk.work(wanted, teacher, total)
+        try:
+            desk.work(wanted, teacher, total)
+        finally:
+            desk.taught.report = desk.report()
+            desk.taught.report.write(output.with_name(FILE))
         if not desk.taught.kept:
             raise BadTeacher(
                 "Not one row could be kept.",
@@ -113,8 +121,10 @@ class _Desk:
         # Another teacher, or another prompt, is worth another try.
         refused = {(row["id"], row["origin"]["prompt"]["sha256"]): row for row in self._own_refusals(rejected)}
         self._refused = set(refused)
-        for row in kept.there:
-            validators.admit(Example(row["id"], row["text"], row["record"]))
+        self._examples = [Example(row["id"], row["text"], row["record"]) for row in kept.there]
+        self._turned = [Turned(row["id"], row["reason"], row["path"], row["detail"]) for row in refused.values()]
+        for example in self._examples:
+            validators.admit(example)
         self.taught = Taught(
             kept=len(kept.there),
             rejected=Counter(row["reason"] for row in refused.values()),
@@ -136,6 +146,10 @@ class _Desk:
                 self._running.progress(self._done, total)
                 self.taught.seconds = time.monotonic() - self._started
                 self._note_tokens()
+
+    def report(self) -> DataReport:
+        read = len(self._examples) + len(self._turned)
+        return data_report(self._task, read, self._examples, self._turned)
 
     def _missing(self, wanted: Iterable[Wanted | KitError]) -> Iterator[Wanted]:
         """Those to be asked for."""
@@ -182,10 +196,12 @@ class _Desk:
             self._useless = -1  # it can do it
         if rejection is None:
             self._kept.append({**row, "origin": origin})
+            self._examples.append(example)
             self.taught.kept += 1
         else:
             why = {"reason": rejection.reason, "path": rejection.path, "detail": rejection.detail}
             self._rejected.append({**row, **why, "origin": origin})
+            self._turned.append(Turned(row["id"], **why))
             self.taught.rejected[rejection.reason] += 1
 
     def _fail(self, error: KitError, id: str | None = None) -> None:

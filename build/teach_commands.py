@@ -110,12 +110,12 @@ def _show(taught: Taught, output: Path, cost: float, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"output": str(output), **asdict(taught), "cost": cost}))
         return
-    from boardwright.build.summary import table
+    from boardwright.build.summary import data_text
 
-    rows = [["kept", f"{taught.kept:,}"]]
-    rows += [[f"rejected: {reason}", f"{count:,}"] for reason, count in taught.rejected.most_common()]
-    rows += [["failed", f"{taught.failed:,}"]] if taught.failed else []
-    click.echo(table(["rows", "count"], rows, right=(1,)))
+    assert taught.report is not None
+    click.echo(data_text(taught.report))
+    if taught.failed:
+        click.echo(f"{taught.failed:,} failed")
     if taught.resumed:
         click.echo(f"{taught.resumed:,} of them by earlier runs")
     if taught.completion_tokens:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from pydantic import ValidationError
@@ -16,12 +16,13 @@ from pydantic import ValidationError
 from boardwright.build.grounding import invented
 from boardwright.build.language import check_known, foreign
 from boardwright.build.near import NearIndex, Shingles, shingles
+from boardwright.build.walk import leaves
 from boardwright.build.witness import Doubt, Witness, review
 from boardwright.schemas.compare import fold
 from boardwright.schemas.examples import Example
 from boardwright.schemas.found import unfounded
 from boardwright.schemas.records import spell
-from boardwright.schemas.shape import BoolShape, ChoiceShape, NullableShape, ObjectShape, Shape, TextShape, bare
+from boardwright.schemas.shape import BoolShape, ChoiceShape, NullableShape, Shape, TextShape, bare
 from boardwright.schemas.task import Checks, Task
 
 Reason = Literal["schema", "leak", "duplicate", "length", "language", "required", "grounding", "value", "balance"]
@@ -91,7 +92,7 @@ class Validators:
         self._index.add(example.id, pieces)
         self._records[example.id] = spell(example.record)
         self._rows.append(example)
-        for path, shape, value in leaves(self.task.shape, example.record):
+        for path, value, shape in leaves(self.task.shape, example.record, into_lists=False):
             if isinstance(bare(shape), ChoiceShape | BoolShape) or isinstance(shape, NullableShape):
                 self._values[path][spell(value)] += 1
             if isinstance(value, str) and isinstance(bare(shape), TextShape):
@@ -151,7 +152,7 @@ class Validators:
             yield Rejection("grounding", path, "the document does not hold this value")
         for path, words in invented(shape, record, text):
             yield Rejection("grounding", path, f"the document does not hold {words!r}")
-        for path, inner, value in leaves(shape, record):
+        for path, value, inner in leaves(shape, record, into_lists=False):
             if path in self.checks.in_text and isinstance(value, str) and fold(value) not in fold(text):
                 yield Rejection("grounding", path, f"the document does not say {value!r}")
             is_text = isinstance(value, str) and isinstance(bare(inner), TextShape)
@@ -175,21 +176,11 @@ class Validators:
         rows = len(self._rows) + 1
         if rows <= BALANCE_FROM:
             return
-        for path, shape, value in leaves(self.task.shape, example.record):
+        for path, value, shape in leaves(self.task.shape, example.record, into_lists=False):
             most = self.checks.most_null if value is None else largest_share(shape, self.checks)
             share = (self._values[path][spell(value)] + 1) / rows
             if most is not None and share > most:
                 yield Rejection("balance", path, f"{spell(value)} in {share:.1%} of the rows, more than {most:.0%}")
-
-
-def leaves(shape: Shape, value: Any, path: str = "") -> Iterator[tuple[str, Shape, Any]]:
-    """Every field with its path, of objects inside of objects too; a list is one field."""
-    inner = bare(shape)
-    if isinstance(inner, ObjectShape) and value is not None:
-        for name, field in inner.fields:
-            yield from leaves(field, value[name], f"{path}.{name}" if path else name)
-    else:
-        yield path, shape, value
 
 
 def largest_share(shape: Shape, checks: Checks) -> float | None:

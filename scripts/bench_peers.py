@@ -23,6 +23,7 @@ from typing import Any
 
 from figures import write
 
+from boardwright.build.json_schema import json_schema
 from boardwright.device.bench import peak_rss_mb
 from boardwright.device.bundles import Installed, load_bundle
 from boardwright.device.engines.base import Feed, Logits
@@ -31,18 +32,6 @@ from boardwright.device.workers import Workers
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.examples import read_examples
 from boardwright.schemas.records import parse, spell
-from boardwright.schemas.shape import (
-    BoolShape,
-    ChoiceShape,
-    DateShape,
-    IntShape,
-    ListShape,
-    NullableShape,
-    NumberShape,
-    ObjectShape,
-    Shape,
-    TextShape,
-)
 
 THREADS = len(os.sched_getaffinity(0))
 SLOTS = 8
@@ -65,39 +54,6 @@ GOALS = {
 }
 Answer = Callable[[str], str]
 Post = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def json_schema(shape: Shape) -> dict[str, Any]:
-    """The record as the JSON schema that the others are given: the same bounds, as far as they have words for them."""
-    match shape:
-        case ObjectShape(fields=fields):
-            properties = {name: json_schema(inner) for name, inner in fields}
-            return {
-                "type": "object",
-                "properties": properties,
-                "required": list(properties),
-                "additionalProperties": False,
-            }
-        case NullableShape(inner=inner):
-            return {"anyOf": [json_schema(inner), {"type": "null"}]}
-        case ListShape(item=item, max_items=most):
-            return {"type": "array", "items": json_schema(item), "maxItems": most}
-        case ChoiceShape(values=values):
-            return {"type": "string", "enum": list(values)}
-        case BoolShape():
-            return {"type": "boolean"}
-        case IntShape(low=low, high=high):
-            return {"type": "integer", "minimum": low, "maximum": high}
-        case DateShape():
-            return {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
-        case NumberShape(digits=digits, places=places):
-            # "[.]", for llama-cpp-python writes "\\." into its grammar as it stands, and then crashes on it.
-            return {
-                "type": "string",
-                "pattern": f"^[0-9]{{1,{digits}}}" + (f"[.][0-9]{{{places}}}$" if places else "$"),
-            }
-        case TextShape(max_chars=most):
-            return {"type": "string", "minLength": 1, "maxLength": most}
 
 
 class Timed:

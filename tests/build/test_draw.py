@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, model_validator
 
-from boardwright.build.draw import MAKERS, leaves, own_values, records, text
+from boardwright.build.draw import MAKERS, own_values, records, text
 from boardwright.build.init import TEMPLATE
+from boardwright.build.walk import leaves
 from boardwright.schemas.errors import BadTask
 from boardwright.schemas.examples import Example, write_examples
 from boardwright.schemas.fields import Items, Text, Verbatim
