@@ -27,6 +27,7 @@ STEPS_SORTED = 50
 # Activations of about a thousand tokens stay in the caches of a small workstation: with receipts of 470 tokens, two a
 # pass train at 640 tokens/s where eight a pass reach 340 (2 cores).
 TOKENS_PER_PASS = 1100
+DISTILLED = 0.5  # of the loss is the goal's say, where there is one
 Row = dict[str, list[int]]
 
 
@@ -122,8 +123,32 @@ def completion_logits(model: Any, inputs: dict[str, Any], wanted: torch.Tensor) 
     return logits
 
 
+def divergence(found: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
+    """Kullback-Leibler divergence of distributions from their goal's, summed over rows, in nats. Both: logits of shape
+    (tokens, n_vocab)."""
+    aim, log_found = torch.log_softmax(goal.float(), -1), torch.log_softmax(found.float(), -1)
+    return torch.nn.functional.kl_div(log_found, aim, log_target=True, reduction="sum")
+
+
+def distilled_loss(model: Any, goal: Any, inputs: dict[str, Any], items: Any = None) -> torch.Tensor:
+    """Mean loss a completion token, in nats, half of it the token that is right and half the goal's distribution of
+    tokens (Hinton et al. 2015, at temperature 1).
+
+    model: a PEFT model.  goal: a causal language model with the same tokens.  items: as of `loss_on_cpu`."""
+    labels = inputs["labels"][:, 1:]
+    wanted = labels != NOT_LEARNT
+    found = completion_logits(model.get_base_model(), inputs, wanted).float()
+    with torch.no_grad():
+        aim = completion_logits(goal, inputs, wanted)
+    right = torch.nn.functional.cross_entropy(found, labels[wanted], reduction="sum")
+    both = (1 - DISTILLED) * right + DISTILLED * divergence(found, aim)
+    mean: torch.Tensor = both / (items if items is not None else wanted.sum())
+    return mean
+
+
 def trainer_type(way: Way) -> Any:
-    """SFTTrainer, reading in a given order and telling the loss of each step; on a CPU with a loss for CPUs.
+    """SFTTrainer, reading in a given order and telling the loss of each step; on a CPU with a loss for CPUs, and with
+    `goal` set, towards that model's distributions.
 
     Imported here and not above: Unsloth replaces TRL's classes by its own, and has to come before them."""
     if way == "unsloth":
@@ -132,6 +157,7 @@ def trainer_type(way: Way) -> Any:
 
     class Trainer(SFTTrainer):
         order: Sequence[int] = ()
+        goal: Any = None
         step_loss = 0.0
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
@@ -142,16 +168,16 @@ def trainer_type(way: Way) -> Any:
             self.step_loss += float(loss)  # a pass of several: the shares add up to the step's mean
             return loss
 
-    if way != "cpu":
-        return Trainer
-
-    class CpuTrainer(Trainer):
         def compute_loss(
             self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
-            return loss_on_cpu(model, inputs, num_items_in_batch)
+            if self.goal is not None:
+                return distilled_loss(model, self.goal, inputs, num_items_in_batch)
+            if way == "cpu":
+                return loss_on_cpu(model, inputs, num_items_in_batch)
+            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)  # type: ignore[no-untyped-call]
 
-    return CpuTrainer
+    return Trainer
 
 
 class _InOrder(Sampler[int]):

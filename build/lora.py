@@ -50,6 +50,22 @@ def check_options(checkpoint: Path, training: Training, way: Way) -> None:
         )
 
 
+def check_same_tokens(checkpoint: Path, goal: Path) -> None:
+    """Raise BadStudent unless both have the same tokens under the same numbers."""
+    from transformers import AutoTokenizer
+
+    mine, theirs = (AutoTokenizer.from_pretrained(folder).get_vocab() for folder in (checkpoint, goal))
+    if mine != theirs:
+        first = min(mine.items() ^ theirs.items())[0]
+        raise BadStudent(
+            "Distributions can only be learnt from a model with the student's own tokens.",
+            where=goal,
+            value=f"{len(theirs):,} tokens, where the student has {len(mine):,}; {first!r} is not the same in both",
+            next="choose a model of the student's family, leave --vocabulary as it is, or let the model write labels "
+            "with `boardwright teach`",
+        )
+
+
 def load_student(checkpoint: Path, training: Training, context: int, way: Way) -> Any:
     """The student with a fresh adapter on it, the same for the same seed. context: tokens of the longest document."""
     torch.manual_seed(training.seed)

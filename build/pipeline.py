@@ -21,6 +21,7 @@ from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_n
 from boardwright.build.roofline import model_shape
 from boardwright.build.scores import read_evaluation
 from boardwright.build.seeds import tune_seeds
+from boardwright.build.shrink import shrink
 from boardwright.build.speeds import Speed, best_known, work_of
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
@@ -37,6 +38,7 @@ from boardwright.targets.profile import OsRelease, Target
 VERSIONS = {
     "data": 4,
     "drafts": 1,
+    "shrink": 1,
     "tune": 4,
     "merge": 1,
     "export": EXPORT,
@@ -110,8 +112,9 @@ def build(request: Request, store: Store) -> Built:
         check_compiler()  # now, and not after the training
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
     drafts = _drafts(request, store, prepared)
-    student = resolve_student(request.student, store)
-    tuned = tune_seeds(request, store, VERSIONS["tune"], prepared, student)
+    student = shrink(request, store, VERSIONS["shrink"], prepared, resolve_student(request.student, store))
+    goal = resolve_student(request.training.distil_from, store) if request.training.distil_from else None
+    tuned = tune_seeds(request, store, VERSIONS["tune"], prepared, student, goal)
     merged = _merge(request, store, student, tuned)
     exported = _export(request, store, merged, prepared)
     imatrix = importance(request, store, VERSIONS["imatrix"], merged, prepared)

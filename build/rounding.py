@@ -22,7 +22,7 @@ import torch
 from safetensors.numpy import load_file
 from torch.nn.utils import parametrize
 
-from boardwright.build.completion import NOT_LEARNT, Row, completion_logits, micro_batch, padded
+from boardwright.build.completion import NOT_LEARNT, Row, completion_logits, divergence, micro_batch, padded
 from boardwright.build.export import reordered
 from boardwright.build.lora import load_bare
 from boardwright.build.quantize import quantize
@@ -237,13 +237,12 @@ def _draw(rows: Sequence[Row], steps: int, seed: int) -> list[list[Row]]:
 
 
 def _divergence(model: Any, goal: Any, rows: Sequence[Row], pad: int) -> torch.Tensor:
-    """Kullback-Leibler divergence of the goal's next-token distributions from the model's, summed over completions."""
+    """Of the model's next-token distributions from the goal's, summed over the completions."""
     inputs = padded(rows, pad, model.device)
     wanted = inputs["labels"][:, 1:] != NOT_LEARNT
     with torch.no_grad():
-        aim = torch.log_softmax(completion_logits(goal, inputs, wanted).float(), -1)
-    found = torch.log_softmax(completion_logits(model, inputs, wanted).float(), -1)
-    return torch.nn.functional.kl_div(found, aim, log_target=True, reduction="sum")
+        aim = completion_logits(goal, inputs, wanted)
+    return divergence(completion_logits(model, inputs, wanted), aim)
 
 
 def _held_out(model: Any, goal: Any, rows: Sequence[Row], micro: int, pad: int) -> float:

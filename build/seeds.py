@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from boardwright.build.pipeline import Request
 
 
-def tune_seeds(request: Request, store: Store, version: int, prepared: Artifact, student: Artifact) -> Artifact:
+# Words of a training that make another student, another data set or another artifact, and are in the id of that; or
+# of which one training knows nothing.
+ELSEWHERE = ("seeds", "rounding", "vocabulary", "layers", "distil_from", "synthetic_train", "synthetic_valid")
+
+
+def tune_seeds(
+    request: Request, store: Store, version: int, prepared: Artifact, student: Artifact, goal: Artifact | None
+) -> Artifact:
     """The adapter of the seed with the least held-out loss, the first of several equal ones.
 
     Documents are drawn once, with the first seed; what differs is the adapter's start and the order of reading."""
     first = request.training.seed
     made = [
-        _tune(request, store, version, prepared, student, replace(request.training, seed=seed))
+        _tune(request, store, version, prepared, student, goal, replace(request.training, seed=seed))
         for seed in range(first, first + request.training.seeds)
     ]
     if len(made) == 1:
@@ -41,7 +48,13 @@ def tune_seeds(request: Request, store: Store, version: int, prepared: Artifact,
 
 
 def _tune(
-    request: Request, store: Store, version: int, prepared: Artifact, student: Artifact, training: Training
+    request: Request,
+    store: Store,
+    version: int,
+    prepared: Artifact,
+    student: Artifact,
+    goal: Artifact | None,
+    training: Training,
 ) -> Artifact:
     task = request.task
     train, valid = (prepared.path / f"{part}.jsonl" for part in ("train", "valid"))
@@ -50,16 +63,12 @@ def _tune(
         from boardwright.build.tune import tune
 
         examples, held_out = (read_examples(path, task.record) for path in (train, valid))
-        tuned = tune(task, examples, held_out, student.path, training, folder)
+        tuned = tune(task, examples, held_out, student.path, training, folder, goal=goal.path if goal else None)
         current_step().note(
             f"{tuned.steps} steps, {tuned.tokens_per_second:,.0f} tokens/s, loss {tuned.final_loss:.4f}"
         )
 
-    recipe = {
-        name: value
-        for name, value in asdict(training).items()
-        if name not in ("seeds", "rounding") and not name.startswith("synthetic")
-    }
+    recipe = {name: value for name, value in asdict(training).items() if name not in ELSEWHERE}
     # Of the task, training depends on these three; a gate changed in task.py trains nothing anew, nor does a
     # comparator, which only what checks tell depends on.
     contract = f"{task.prompt_source}\n{task.shape}\n{task.limits.context}"
@@ -68,7 +77,7 @@ def _tune(
         version,
         {**recipe, "contract": hashlib.sha256(contract.encode()).hexdigest()},
         # Held-out documents teach nothing, but they choose the checkpoint.
-        [file_id(train), file_id(valid), student.id],
+        [file_id(train), file_id(valid), student.id, *([goal.id] if goal else [])],
         make,
         title="Tune the student" + (f", seed {training.seed}" if request.training.seeds > 1 else ""),
         resumable=True,

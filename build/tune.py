@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from boardwright.build.completion import (
@@ -26,7 +28,7 @@ from boardwright.build.completion import (
     trainer_type,
 )
 from boardwright.build.held_out import MOST_DOCUMENTS, HeldOut, Plan, plan
-from boardwright.build.lora import Way, check_options, load_student, this_machines_way
+from boardwright.build.lora import Way, check_options, check_same_tokens, load_bare, load_student, this_machines_way
 from boardwright.build.training_figures import Point, Tuned
 from boardwright.build.watch_training import (
     Watch,
@@ -67,18 +69,23 @@ def tune(
     training: Training,
     folder: Path,
     way: Way | None = None,
+    goal: Path | None = None,
 ) -> Tuned:
     """Train an adapter into `folder/adapter`, its curves into `folder/logs` (TensorBoard) and `folder/tuned.json`.
 
     checkpoint: the student's folder.  folder/scratch keeps trainer checkpoints, from which a killed run goes on.
-    way: what to train with, this machine's best unless told.  Raises BadExample, BadTask, TrainingFailed.
+    way: what to train with, this machine's best unless told.  goal: a checkpoint whose token distributions are learnt
+    beside the labels; then Unsloth, whose loss is its own, stands back.  Raises BadExample, BadTask, TrainingFailed.
     """
     way = way or this_machines_way()
+    if goal is not None:
+        check_same_tokens(checkpoint, goal)
+        way = "cuda" if way == "unsloth" else way
     check_options(checkpoint, training, way)
     lesson = _lesson(task, train, held_out, checkpoint, training, way)
     scratch = folder / "scratch"
     while True:
-        trainer, watch = _attempt(lesson, task, checkpoint, training, folder, way)
+        trainer, watch = _attempt(lesson, task, checkpoint, training, folder, way, goal)
         if watch.diverged is None:
             break
         go_back(scratch, watch, trainer.state, training.learning_rate)
@@ -118,7 +125,8 @@ def _lesson(
 ) -> _Lesson:
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     rows = encode_all(task, train, tokenizer)
-    asked = held_out[:MOST_DOCUMENTS]
+    # Not the first ones: files are often sorted by what is to be told.
+    asked = random.Random(training.seed).sample(held_out, min(MOST_DOCUMENTS, len(held_out)))
     questions = encode_all(task, asked, tokenizer)
     steps = max(1, math.ceil(len(rows) * training.epochs / training.batch))
     lengths = [len(row["input_ids"]) for row in rows]
@@ -138,7 +146,7 @@ def _lesson(
 
 
 def _attempt(
-    lesson: _Lesson, task: Task, checkpoint: Path, training: Training, folder: Path, way: Way
+    lesson: _Lesson, task: Task, checkpoint: Path, training: Training, folder: Path, way: Way, goal: Path | None
 ) -> tuple[Any, Watch]:
     """Train from the newest checkpoint, or from the beginning, to an end or a divergence; the trainer and its watch."""
     from datasets import Dataset
@@ -158,6 +166,8 @@ def _attempt(
         callbacks=[watch],
     )
     trainer.order = lesson.order
+    if goal is not None:
+        trainer.goal = load_bare(goal, torch.bfloat16).eval().requires_grad_(False).to(model.device)
     watch.trainer = trainer
     # It prints each log line as a dict; steps and TensorBoard carry them.
     trainer.remove_callback(PrinterCallback)

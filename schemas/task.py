@@ -93,6 +93,9 @@ class Training:
     four_bit: the student held in 4 bits meanwhile (QLoRA; CUDA).
     patience: checks on held-out documents without a better one before training ends early, 0 for never.
     seeds: trainings with the seeds seed, seed + 1 …; the best of them is kept.
+    vocabulary: tokens that the student keeps, those of the task first; 0 for all.  layers: of its layers, those that do
+    most for the task; 0 for all.
+    distil_from: a student of the same tokens, by name, whose distributions are learnt beside the labels; "" for none.
     rounding: steps that the merged checkpoint is trained on as Q4_0 will round it, where that is to ship, 0 for none.
     """
 
@@ -109,6 +112,9 @@ class Training:
     four_bit: bool = False
     patience: int = 3
     seeds: int = 1
+    vocabulary: int = 0
+    layers: int = 0
+    distil_from: str = ""
     rounding: int = 120
 
 

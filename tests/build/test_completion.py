@@ -14,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from boardwright.build.completion import STEPS_SORTED, encode, loss_on_cpu, reading_order
+from boardwright.build.completion import (
+    STEPS_SORTED,
+    completion_logits,
+    distilled_loss,
+    encode,
+    loss_on_cpu,
+    reading_order,
+)
 from boardwright.schemas.examples import Example
 from boardwright.schemas.task import Task, load_task
 
@@ -66,6 +73,27 @@ def test_the_loss_is_the_models_own(tiny: Path) -> None:
         theirs = model(**inputs).loss
     assert ours.item() == pytest.approx(theirs.item(), rel=0.01)
     assert loss_on_cpu(model, inputs, 12).item() == pytest.approx(ours.item() / 2, rel=1e-4)
+
+
+def test_a_goal_has_half_the_say_and_none_where_it_agrees(tiny: Path) -> None:
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    model.get_base_model = lambda: model
+    goal: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    inputs = {
+        "input_ids": torch.tensor([[1, 40, 41, 42, 43]]),
+        "attention_mask": torch.ones(1, 5, dtype=torch.long),
+        "labels": torch.tensor([[-100, -100, 41, 42, 43]]),
+    }
+    right = loss_on_cpu(model, inputs).item()
+    assert distilled_loss(model, goal, inputs).item() == pytest.approx(right / 2, rel=1e-3)
+    with torch.no_grad():
+        goal.lm_head.weight.add_(0.3 * torch.randn_like(goal.lm_head.weight))
+        wanted = inputs["labels"][:, 1:] != -100
+        aim = torch.softmax(completion_logits(goal, inputs, wanted).float(), -1)
+        found = torch.log_softmax(completion_logits(model, inputs, wanted).float(), -1)
+    apart = (aim * (aim.log() - found)).sum().item() / 3
+    assert apart > 0.05
+    assert distilled_loss(model, goal, inputs).item() == pytest.approx(right / 2 + apart / 2, rel=0.01)
 
 
 lengths = st.lists(st.integers(20, 500), min_size=1, max_size=60)

@@ -46,10 +46,12 @@ class Figures(Store):
         return Artifact(id, folder, False, 0.0)
 
 
-def tuned(store: Store, prepared: Artifact, training: Training, task: Task | None = None) -> Artifact:
+def tuned(
+    store: Store, prepared: Artifact, training: Training, task: Task | None = None, goal: Artifact | None = None
+) -> Artifact:
     task = task or load_task("invoice")
     request = Request(task, load_target("host"), "student", store.root, training, task.gates)
-    return tune_seeds(request, store, 1, prepared, prepared)
+    return tune_seeds(request, store, 1, prepared, prepared, goal)
 
 
 def test_the_seed_with_the_least_held_out_loss_is_kept(tmp_path: Path, prepared: Artifact) -> None:
@@ -65,6 +67,14 @@ def test_a_seed_trained_before_is_looked_up(tmp_path: Path, prepared: Artifact) 
     alone = tuned(store, prepared, Training(seed=8))
     assert store.asked[0][0] == "Tune the student"
     assert tuned(store, prepared, Training(seed=7, seeds=2)).id == alone.id
+
+
+def test_a_goal_is_another_training_and_what_others_make_is_none(tmp_path: Path, prepared: Artifact) -> None:
+    store = Figures(tmp_path / "store")
+    plain = tuned(store, prepared, Training())
+    assert tuned(store, prepared, Training(), goal=replace(prepared, id="1" * 64)).id != plain.id
+    elsewhere = Training(rounding=5, vocabulary=640, layers=3, distil_from="other", synthetic_train=9)
+    assert tuned(store, prepared, elsewhere).id == plain.id
 
 
 @pytest.mark.parametrize(

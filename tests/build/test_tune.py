@@ -97,6 +97,17 @@ def test_the_same_seed_learns_the_same_and_another_does_not(
         assert (adapters[0].read_bytes() == adapters[1].read_bytes()) is same
 
 
+def test_a_goals_distributions_are_learnt_beside_the_labels(
+    trained: Path, knowing: Path, task: Task, examples: list[Example], tiny: Path, tmp_path: Path
+) -> None:
+    training = Training(epochs=8, batch=4, learning_rate=1e-2, rank=4)
+    tuned = tune(task, examples, examples[:4], tiny, training, tmp_path, goal=knowing)
+    assert tuned.curve[-1].loss < tuned.curve[0].loss
+    assert tuned.held_out_loss < 4.5
+    # Half the loss is another one from the first step on.
+    assert abs(tuned.curve[0].loss - figures(trained)["curve"][0]["loss"]) > 0.05
+
+
 PROGRAM = """
 import sys
 from pathlib import Path
