@@ -1,5 +1,6 @@
 """A second of a proximity and colour sensor, to the gesture over it: a tap, a double tap or a hold."""
 
+from itertools import groupby
 from typing import Literal
 
 from pydantic import BaseModel
@@ -12,10 +13,11 @@ class Gesture(BaseModel):
 
 
 def sketch(text: str) -> str:
-    """Two rows of digits, of proximity and of brightness: each sample's height between the row's lowest and highest.
+    """Two rows of runs, of proximity and of brightness: `h21 l2 h26` is high for 21 samples, low for 2, high for 26.
 
-    The raw lines are a thousand tokens and more, this is a hundred. text: `Proximity: [253, 254, …]`, then Red, Green
-    and Blue in the same form, all of one length. Raises ValueError for anything else."""
+    Levels are thirds between the row's lowest and highest sample. The raw lines are a thousand tokens and more, and a
+    digit a sample is a hundred, in which a short gap is hard to see; this is thirty. text: `Proximity: [253, 254, …]`,
+    then Red, Green and Blue in the same form, all of one length. Raises ValueError for anything else."""
     rows: dict[str, list[int]] = {}
     for line in text.strip().splitlines():
         name, _, values = line.partition(":")
@@ -24,12 +26,13 @@ def sketch(text: str) -> str:
     if list(rows) != ["Proximity", "Red", "Green", "Blue"] or len(lengths) != 1 or max(lengths) > 80:
         raise ValueError("it is to have lines of Proximity, Red, Green and Blue, each with as many numbers, 80 at most")
     near, *colours = rows.values()
-    return f"{_digits(near)}\n{_digits([sum(sample) for sample in zip(*colours, strict=True)])}"
+    return f"{_runs(near)}\n{_runs([sum(sample) for sample in zip(*colours, strict=True)])}"
 
 
-def _digits(values: list[int]) -> str:
+def _runs(values: list[int]) -> str:
     low, high = min(values), max(values)
-    return "".join(str(9 * (value - low) // max(1, high - low)) for value in values)
+    levels = ("lmh"[3 * (value - low) // (high - low + 1)] for value in values)
+    return " ".join(f"{level}{sum(1 for _ in run)}" for level, run in groupby(levels))
 
 
 task = Task(
@@ -37,7 +40,7 @@ task = Task(
     record=Gesture,
     instruction="Which gesture is this?",
     reading=sketch,
-    limits=Limits(context=256),
+    limits=Limits(context=576),
     gates=Gates(records_right=0.90),
-    training=Training(epochs=3, batch=8, learning_rate=1e-3, synthetic_train=600, synthetic_valid=90),
+    training=Training(epochs=6, batch=8, learning_rate=1e-3, synthetic_train=600, synthetic_valid=90),
 )

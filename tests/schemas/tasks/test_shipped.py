@@ -6,7 +6,7 @@ import random
 import re
 from collections import Counter
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -139,12 +139,23 @@ def test_values_in_normal_form(digits: int, decade: int, value: str) -> None:
     assert digits in DIGITS and canonical(digits, decade) == value
 
 
-def test_a_gesture_is_read_as_two_rows_of_digits() -> None:
+def test_a_gesture_is_read_as_two_rows_of_runs() -> None:
     task = load_task("gesture")
     for example in drawn("gesture", "train"):
-        near, light = task.prompt(example.text).document.split("\n")
-        assert len(near) == len(light) in (50, 51) and (near + light).isdigit()
-        assert min(near) == "0" and max(near) == "9"
+        rows = [re.findall("([hml])([0-9]+)", row) for row in task.prompt(example.text).document.split("\n")]
+        near, light = (sum(int(count) for _, count in row) for row in rows)
+        assert near == light in (50, 51)
+        assert all({"h", "l"} <= {level for level, _ in row} for row in rows)
+        assert all(one[0] != after[0] for row in rows for one, after in pairwise(row))
+
+
+def test_the_liveliest_gesture_fits_the_context() -> None:
+    task = load_task("gesture")
+    text = "\n".join(f"{name}: {[0, 255] * 40}" for name in ("Proximity", "Red", "Green", "Blue"))
+    prompt = task.prompt(text)
+    assert (
+        sum(map(tokens, (prompt.prefix, prompt.document, prompt.suffix))) + longest(task.shape) <= task.limits.context
+    )
 
 
 @pytest.mark.parametrize("text", ["hello", "Proximity: [1, 2]", "Proximity: [1]\nRed: [1, 2]\nGreen: [1]\nBlue: [1]"])
