@@ -234,9 +234,11 @@ def evaluate(bundle: Path, examples: Path, key: Path | None, records: Path | Non
     import json
     import shutil
     import tempfile
+    from contextlib import nullcontext
     from dataclasses import asdict
 
     from boardwright.build import evaluate as evaluation
+    from boardwright.build.evaluate import natural_call, natural_scores
     from boardwright.device.bundles import load_bundle
     from boardwright.schemas.examples import read_examples
     from boardwright.schemas.reporters import reporter_for
@@ -248,14 +250,20 @@ def evaluate(bundle: Path, examples: Path, key: Path | None, records: Path | Non
     with tempfile.TemporaryDirectory() as scratch, use_reporter(reporter_for("json" if as_json else "auto")):
         with step(f"Evaluate {bundle.name}"):
             result = evaluation.evaluate(installed.task, harness, golds, Path(scratch))
+        call = natural_call(installed.task.shape)
+        with step(f"Evaluate it by its call, {call}") if call else nullcontext():
+            called = natural_scores(call, harness, golds) if call else None
         if records:
             shutil.copyfile(Path(scratch) / "records.jsonl", records)
     if as_json:
-        click.echo(json.dumps({"bundle": bundle.name, **asdict(result)}))
+        more = {call: asdict(called)} if called else {}
+        click.echo(json.dumps({"bundle": bundle.name, **asdict(result), **more}))
         return
-    from boardwright.build.summary import scores_text
+    from boardwright.build.summary import natural_text, scores_text
 
     click.echo(scores_text(result.scores))
+    if called:
+        click.echo(natural_text(called))
 
 
 @cli.command()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,13 @@ from typing import Any
 from boardwright.build.scores import Evaluation
 from boardwright.device.drafts import Model
 from boardwright.device.harness import Harness
+from boardwright.device.natural import RoutingScores, choice_of, score_routing
+from boardwright.device.redact import RedactionScores, listing_of, score_redaction
 from boardwright.schemas.compare import COMPARATORS, score
-from boardwright.schemas.errors import KitError
+from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.records import spell
+from boardwright.schemas.shape import ObjectShape
 from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task
 
@@ -46,6 +50,20 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     (folder / "records.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (folder / "evaluation.json").write_text(json.dumps(asdict(evaluation), indent=1) + "\n", encoding="utf-8")
     return evaluation
+
+
+def natural_call(shape: ObjectShape) -> str:
+    """The call of the device that this kind of record is for and whose outcome can be scored, or ""."""
+    for call, fits in (("route", choice_of), ("redact", listing_of)):
+        with suppress(BadTask):
+            fits(shape)
+            return call
+    return ""
+
+
+def natural_scores(call: str, harness: Harness, examples: Sequence[Example]) -> RoutingScores | RedactionScores:
+    """What becomes of examples by that call, at the bundle's own threshold."""
+    return (score_routing if call == "route" else score_redaction)(harness, examples)
 
 
 def golden_records(task: Task, model: Path, drafts: Model, examples: Sequence[Example]) -> list[dict[str, Any]]:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 from boardwright.build.data_report import DataReport, Turned
 from boardwright.build.roofline import TYPICAL
 from boardwright.build.speeds import over_budget
+from boardwright.device.natural import RoutingScores
 from boardwright.device.proof import NOT_PROVED
+from boardwright.device.redact import RedactionScores
 from boardwright.schemas.compare import Scores
 
 if TYPE_CHECKING:
@@ -46,6 +48,25 @@ def scores_text(scores: Scores) -> str:
     rows += [["all fields", percent(scores.fields_right)], ["whole records", percent(scores.records_right)]]
     failed = f", {scores.failed} without a record" if scores.failed else ", all with a valid record"
     return f"{scores.documents:,} documents{failed}\n" + table(["field", "right"], rows, right=(1,))
+
+
+def natural_text(scores: RoutingScores | RedactionScores) -> str:
+    """What becomes of documents by the device's own call, at the bundle's threshold."""
+    if isinstance(scores, RedactionScores):
+        leaks = f"; such as {', '.join(map(repr, scores.leaked[:3]))}" if scores.leaked else ""
+        return (
+            f"Redacted at the bundle's threshold: {len(scores.leaked):,} of {scores.planted:,} items leak{leaks}. "
+            f"{scores.withheld:,} of {scores.documents:,} documents are withheld; of what is taken out, "
+            f"{percent(scores.precision)} had to be."
+        )
+    parts = []
+    if scores.in_scope:
+        right, held = (percent(count / scores.in_scope) for count in (scores.right, scores.held))
+        parts.append(f"of {scores.in_scope:,} in scope {right} go where they should, {held} to a person")
+    if scores.out_of_scope:
+        caught = percent(scores.caught / scores.out_of_scope)
+        parts.append(f"of {scores.out_of_scope:,} out of scope {caught} go to a person")
+    return f"Routed at the bundle's threshold: {'; '.join(parts)}."
 
 
 def data_text(report: DataReport) -> str:

@@ -6,12 +6,14 @@ one that does not fit is refused in words.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from boardwright.device.answer import Answer, Passage, answer, passages_of
 from boardwright.device.redact import Redacted, Span, Withheld, redact
-from boardwright.schemas.errors import BadTask
+from boardwright.schemas.errors import BadTask, KitError
+from boardwright.schemas.examples import Example
 from boardwright.schemas.shape import ChoiceShape, ObjectShape, bare
 
 if TYPE_CHECKING:
@@ -22,12 +24,14 @@ __all__ = [
     "Decision",
     "Passage",
     "Redacted",
+    "RoutingScores",
     "Span",
     "Withheld",
     "answer",
     "passages_of",
     "redact",
     "route",
+    "score_routing",
 ]
 
 
@@ -40,6 +44,18 @@ class Decision:
     confidence: float
     escalate: bool
     why: str
+
+
+@dataclass(frozen=True)
+class RoutingScores:
+    """in_scope: documents that a desk should get, and of those, right: that went there, held: that went to a person.
+    out_of_scope: documents that a person should get, and of those, caught: that one got."""
+
+    in_scope: int
+    right: int
+    held: int
+    out_of_scope: int
+    caught: int
 
 
 def choice_of(shape: ObjectShape) -> str:
@@ -74,3 +90,26 @@ def route(harness: Harness, text: str, threshold: float | None = None) -> Decisi
     else:
         why = ""
     return Decision(value, sure, bool(why), why)
+
+
+def score_routing(harness: Harness, examples: Sequence[Example], threshold: float | None = None) -> RoutingScores:
+    """Route every example and count where it went; one that fails goes to a person. threshold: as of `route`.
+
+    Raises BadTask for another kind of bundle."""
+    task = harness.task
+    name = choice_of(task.shape)
+    in_scope = right = held = out_of_scope = caught = 0
+    for example in examples:
+        try:
+            decision = route(harness, example.text, threshold)
+        except KitError as error:
+            decision = Decision(None, 0.0, True, error.what)
+        wanted = example.record[name]
+        if wanted is None or wanted in task.escalate.get(name, ()):
+            out_of_scope += 1
+            caught += decision.escalate
+        else:
+            in_scope += 1
+            held += decision.escalate
+            right += not decision.escalate and decision.intent == wanted
+    return RoutingScores(in_scope, right, held, out_of_scope, caught)

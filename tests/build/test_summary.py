@@ -13,7 +13,9 @@ from boardwright.build.ladder import Rung
 from boardwright.build.pipeline import Built
 from boardwright.build.roofline import student_shape
 from boardwright.build.speeds import measured_speed, predicted_speed, work_of
-from boardwright.build.summary import build_json, build_text, data_text
+from boardwright.build.summary import build_json, build_text, data_text, natural_text
+from boardwright.device.natural import RoutingScores
+from boardwright.device.redact import RedactionScores
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.targets.measured import Measured
@@ -92,3 +94,13 @@ def test_what_became_of_the_data_is_a_table_by_reason_and_one_by_field(built: Bu
     assert line_of(text, "value").split(maxsplit=2) == ["value", "1", "a-3 total: '12.50' where '15.00' is likelier"]
     assert line_of(text, "currency").split(maxsplit=4) == ["currency", "25.0", "%", "2", '"EUR" 50.0 %, "USD" 25.0 %']
     assert line_of(text, "over-represented") == "over-represented: vendor is null in 98%"
+
+
+def test_what_a_device_would_do_with_documents_is_told_in_words() -> None:
+    routed = natural_text(RoutingScores(in_scope=1000, right=947, held=31, out_of_scope=100, caught=90))
+    assert "of 1,000 in scope 94.7 % go where they should, 3.1 % to a person" in routed
+    assert "of 100 out of scope 90.0 % go to a person" in routed
+    assert "out of scope" not in natural_text(RoutingScores(10, 9, 0, 0, 0))
+    redacted = natural_text(RedactionScores(20, 2, 50, ("Ada Lee",), 0.925))
+    assert "1 of 50 items leak; such as 'Ada Lee'. 2 of 20 documents are withheld" in redacted
+    assert "92.5 % had to be" in redacted

@@ -13,6 +13,7 @@ from boardwright.device.confidence import Calibration
 from boardwright.device.harness import Harness
 from boardwright.device.natural import Passage, choice_of, passages_of
 from boardwright.schemas.errors import BadDocument, BadTask
+from boardwright.schemas.examples import Example
 from boardwright.schemas.fields import Verbatim
 from boardwright.schemas.passages import question_and_passages
 from boardwright.schemas.task import Limits, Task, load_task, shipped_tasks
@@ -65,6 +66,16 @@ class TestRoute:
     def test_extract_escalates_it_too(self) -> None:
         result = harness(ROUTES, wants({"Hello": '{"intent":"other"}'})).extract("Hello")
         assert result.escalate == ["intent"]
+
+    def test_where_documents_went_is_counted(self) -> None:
+        gold = {"a": "book", "b": "book", "c": "other", "d": "other", " ": "book"}
+        outputs = {"a": "book", "b": "other", "c": "other", "d": "book"}
+        loaded = harness(ROUTES, wants({text: f'{{"intent":"{one}"}}' for text, one in outputs.items()}))
+        examples = [Example(text, text, {"intent": intent}) for text, intent in gold.items()]
+        scores = natural.score_routing(loaded, examples, threshold=0.0)
+        assert scores == natural.RoutingScores(in_scope=3, right=1, held=2, out_of_scope=2, caught=1)
+        sure = natural.score_routing(loaded, examples, threshold=1.0)
+        assert (sure.right, sure.held, sure.caught) == (0, 3, 2)
 
     def test_which_shipped_tasks_route(self) -> None:
         fits = []

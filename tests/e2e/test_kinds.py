@@ -76,6 +76,11 @@ def test_decisions(house: House, student_gguf: Path, tmp_path: Path, name: str) 
         assert 0 <= line["confidence"] <= 1
         assert line["escalate"] == bool(line["why"])
         assert line["escalate"] or not task.escalated(record)
+    gold = tmp_path / "gold.jsonl"
+    gold.write_text("".join(example.line() + "\n" for example in examples), encoding="utf-8")
+    ran = house.run("boardwright", "evaluate", "--bundle", _built(house, name, student_gguf), "--examples", gold)
+    assert ran.returncode == 0, ran.stderr
+    assert "Routed at the bundle's threshold: of" in ran.stdout
 
 
 def test_redactions(house: House, student_gguf: Path, tmp_path: Path) -> None:
