@@ -99,7 +99,7 @@ class HeldOut:
         model.eval()
         try:
             with torch.no_grad():
-                loss, right = self._read(model)
+                loss, missed, right = self._read(model)
                 outputs = self._write(model, right[: self._written])
         finally:
             model.train(training)
@@ -111,6 +111,7 @@ class HeldOut:
         return Check(
             step=step,
             loss=loss,
+            missed=missed,
             exact=sum(so_far == gold for so_far, gold in zip(right, golds, strict=True)) / len(golds),
             records=scores.records_right if scores else None,
             fields=scores.fields_right if scores else None,
@@ -121,22 +122,25 @@ class HeldOut:
             seconds=time.perf_counter() - started,
         )
 
-    def _read(self, model: Any) -> tuple[float, list[list[int]]]:
-        """The loss, and what greedy decoding writes for each document, up to the first token that is not gold's."""
-        losses, tokens = 0.0, 0
+    def _read(self, model: Any) -> tuple[float, float, list[list[int]]]:
+        """The loss, the probability missed, and what greedy decoding writes for each document, up to the first token
+        that is not gold's."""
+        losses, missed, tokens = 0.0, 0.0, 0
         found: dict[int, list[int]] = {}
         for some in self._passes():
             inputs = padded([self._rows[at] for at in some], self._tokenizer.pad_token_id, model.device)
             labels = inputs["labels"][:, 1:]
             wanted = labels != NOT_LEARNT
             logits = _logits(model, inputs, wanted)
-            losses += float(torch.nn.functional.cross_entropy(logits, labels[wanted], reduction="sum"))
+            each = torch.nn.functional.cross_entropy(logits, labels[wanted], reduction="none")
+            losses += float(each.sum())
+            missed += float(-torch.expm1(-each).sum())
             tokens += int(wanted.sum())
             likeliest = logits.argmax(-1).tolist()
             for at, count in zip(some, wanted.sum(1).tolist(), strict=True):
                 mine, likeliest = likeliest[:count], likeliest[count:]
                 found[at] = _until_it_leaves(completion(self._rows[at]), mine)
-        return losses / tokens, [found[at] for at in range(len(self._rows))]
+        return losses / tokens, missed / tokens, [found[at] for at in range(len(self._rows))]
 
     def _passes(self) -> Iterator[list[int]]:
         """Documents that share a forward pass, of about one length."""

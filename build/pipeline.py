@@ -39,7 +39,7 @@ VERSIONS = {
     "data": 4,
     "drafts": 1,
     "shrink": 1,
-    "tune": 4,
+    "tune": 5,
     "merge": 1,
     "export": EXPORT,
     "imatrix": 1,

@@ -29,7 +29,7 @@ ELSEWHERE = ("seeds", "rounding", "vocabulary", "layers", "distil_from", "synthe
 def tune_seeds(
     request: Request, store: Store, version: int, prepared: Artifact, student: Artifact, goal: Artifact | None
 ) -> Artifact:
-    """The adapter of the seed with the least held-out loss, the first of several equal ones.
+    """The adapter of the seed that misses least of the held-out documents, the first of several equal ones.
 
     Documents are drawn once, with the first seed; what differs is the adapter's start and the order of reading."""
     first = request.training.seed
@@ -40,10 +40,10 @@ def tune_seeds(
     if len(made) == 1:
         return made[0]
     with step("Choose the best seed"):
-        losses = [_held_out_loss(one.path) for one in made]
-        best = losses.index(min(losses))
-        told = ", ".join(f"{first + number}: {loss:.4f}" for number, loss in enumerate(losses))
-        current_step().note(f"held-out loss by seed {told}; seed {first + best} is kept")
+        missed = [_missed(one.path) for one in made]
+        best = missed.index(min(missed))
+        told = ", ".join(f"{first + number}: {100 * share:.2f} %" for number, share in enumerate(missed))
+        current_step().note(f"held-out tokens missed by seed {told}; seed {first + best} is kept")
     return made[best]
 
 
@@ -85,6 +85,6 @@ def _tune(
     )
 
 
-def _held_out_loss(folder: Path) -> float:
-    loss: float = json.loads((folder / "tuned.json").read_text(encoding="utf-8"))["held_out_loss"]
-    return loss
+def _missed(folder: Path) -> float:
+    missed: float = json.loads((folder / "tuned.json").read_text(encoding="utf-8"))["held_out_missed"]
+    return missed

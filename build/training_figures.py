@@ -26,14 +26,15 @@ class Point:
 
 @dataclass(frozen=True)
 class Check:
-    """What one look found. loss: mean over completion tokens, in nats.  exact: share of documents whose record would
-    come out token for token.
+    """What one look found. loss: mean over completion tokens, in nats.  missed: mean of the probability that was not
+    given to the token that is right, 0 to 1.  exact: share of documents whose record would come out token for token.
 
     Of those written out, by the task's comparators: records, fields: share right, None where none was written.
     too_long: how many were longer than any gold record.  looping: how many said the same over and over."""
 
     step: int
     loss: float
+    missed: float
     exact: float
     records: float | None
     fields: float | None
@@ -70,7 +71,7 @@ class Tuned:
     """What training says of itself. Losses are means over completion tokens, in nats; shares are in 0 to 1.
 
     steps: done, of `planned`.  chosen_step: whose adapter was kept, the one of the best check, which found
-    held_out_loss and held_out_exact.  stopped: why it ended early, or "".  seconds: with checks and returns.
+    held_out_loss, held_out_missed and held_out_exact.  stopped: why it ended early, or "".  seconds: with checks and returns.
     """
 
     seed: int
@@ -84,6 +85,7 @@ class Tuned:
     tokens_per_second: float
     final_loss: float
     held_out_loss: float
+    held_out_missed: float
     held_out_exact: float
     checks: list[Check]
     restarts: list[Restart]

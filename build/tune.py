@@ -111,6 +111,7 @@ def tune(
         tokens_per_second=tokens / seconds,
         final_loss=sum(point.loss for point in curve[-5:]) / len(curve[-5:]),
         held_out_loss=best.loss,
+        held_out_missed=best.missed,
         held_out_exact=best.exact,
         checks=checks_of(trainer.state),
         restarts=restarts_so_far(scratch),

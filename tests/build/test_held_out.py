@@ -104,7 +104,7 @@ def test_what_is_written_is_what_greedy_decoding_writes(model: Any, tiny: Path) 
     asked = held_out(tiny, [*EXAMPLES, *others], longest=40)
     model.eval()
     with torch.no_grad():
-        _, begun = asked._read(model)
+        *_, begun = asked._read(model)
         outputs = asked._write(model, begun)
     for row, output in zip(rows_of(tiny, [*EXAMPLES, *others]), outputs, strict=True):
         alone = written(model, row, 40)
@@ -118,7 +118,7 @@ def test_an_untrained_student_writes_no_record_and_that_is_told(tiny: Path) -> N
     check = held_out(tiny).look(student, 0)
     assert (check.exact, check.records, check.fields) == (0.0, 0.0, 0.0)
     assert check.too_long >= 2
-    assert 4 < check.loss < 12
+    assert 4 < check.loss < 12 and 0.9 < check.missed < 1
     assert student.training
 
 

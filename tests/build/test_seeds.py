@@ -17,7 +17,7 @@ from boardwright.schemas.examples import write_examples
 from boardwright.schemas.task import Task, Training, load_task
 from boardwright.targets.profile import load_target
 
-LOSSES = {7: 0.3, 8: 0.1, 9: 0.2}
+MISSED = {7: 0.3, 8: 0.1, 9: 0.2}
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ class Figures(Store):
         self.asked.append((more["title"], id))
         folder = self.root / id
         folder.mkdir(exist_ok=True)
-        (folder / "tuned.json").write_text(json.dumps({"held_out_loss": LOSSES[options["seed"]]}))
+        (folder / "tuned.json").write_text(json.dumps({"held_out_missed": MISSED[options["seed"]]}))
         return Artifact(id, folder, False, 0.0)
 
 
@@ -54,7 +54,7 @@ def tuned(
     return tune_seeds(request, store, 1, prepared, prepared, goal)
 
 
-def test_the_seed_with_the_least_held_out_loss_is_kept(tmp_path: Path, prepared: Artifact) -> None:
+def test_the_seed_that_misses_least_is_kept(tmp_path: Path, prepared: Artifact) -> None:
     store = Figures(tmp_path / "store")
     best = tuned(store, prepared, Training(seed=7, seeds=3))
     titles, ids = zip(*store.asked, strict=True)
