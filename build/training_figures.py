@@ -71,7 +71,8 @@ class Tuned:
     """What training says of itself. Losses are means over completion tokens, in nats; shares are in 0 to 1.
 
     steps: done, of `planned`.  chosen_step: whose adapter was kept, the one of the best check, which found
-    held_out_loss, held_out_missed and held_out_exact.  stopped: why it ended early, or "".  seconds: with checks and returns.
+    held_out_loss, held_out_missed and held_out_exact.  stopped: why it ended early, or "".  seconds: with checks and
+    returns.
     """
 
     seed: int

@@ -126,8 +126,8 @@ class Watch(TrainerCallback):
         control.should_log = log_too
         written = "" if check.fields is None else f", fields right {100 * check.fields:.0f} %"
         self._step.note(
-            f"held-out loss {check.loss:.4f}, tokens missed {100 * check.missed:.2f} %, records exact {100 * check.exact:.0f} %{written} "
-            f"at step {check.step} of {state.max_steps}"
+            f"held-out loss {check.loss:.4f}, tokens missed {100 * check.missed:.2f} %, "
+            f"records exact {100 * check.exact:.0f} %{written} at step {check.step} of {state.max_steps}"
         )
         for count, what in ((check.looping, "say the same over and over"), (check.too_long, "do not end in time")):
             if count:
