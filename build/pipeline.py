@@ -44,7 +44,7 @@ VERSIONS = {
     "export": EXPORT,
     "imatrix": 1,
     "quantize": QUANTIZE,
-    "round": 1,
+    "round": 2,
     "onnx": 1,
     "evaluate": 3,
     "examine": 1,

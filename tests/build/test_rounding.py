@@ -112,6 +112,24 @@ def test_the_same_seed_gives_the_same_order(tmp_path: Path) -> None:
     assert all(len(drawn) == rounding.BATCH for drawn in one)
 
 
+def test_other_words_are_the_same_ones_in_document_and_record() -> None:
+    ids = [[1, 2, at, 2, at, at + 1] for at in range(50, 90, 2)]
+    some = [{"input_ids": one, "labels": [-100] * 3 + one[3:]} for one in ids]
+    common = rounding._common(some)
+    assert common == {1, 2}
+    varied = rounding._varied(some, common, range(500, 600), seed=3)
+    assert varied == rounding._varied(some, common, range(500, 600), seed=3) != some
+    changed = 0
+    for before, after in zip(some, varied, strict=True):
+        new, labels = after["input_ids"], after["labels"]
+        assert new[2] == new[4] and labels[3:] == new[3:] and labels[:3] == [-100] * 3
+        assert new[:2] == [1, 2] and new[3] == 2
+        for was, now in zip(before["input_ids"][4:], new[4:], strict=True):
+            assert now == was or now >= 500
+            changed += now != was
+    assert 0 < changed < 30  # some, not all
+
+
 def quantize_kinds(model: Path) -> dict[str, str]:
     return {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(model).tensors}
 
