@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from boardwright.schemas.task import load_task
+from tests.terminals import Session
 
 from .conftest import House
 
@@ -123,6 +124,22 @@ def test_evaluate_scores_a_bundle_on_any_examples(house: House, built: dict[str,
     assert ran.returncode == 0, ran.stderr
     scores = json.loads(ran.stdout.splitlines()[-1])["scores"]
     assert scores["documents"] == 5 and scores["failed"] == 0
+
+
+def test_a_bundle_proposes_the_records_of_a_gold_set(house: House, built: dict[str, Any], tmp_path: Path) -> None:
+    document, gold = tmp_path / "rhogen.txt", tmp_path / "gold.jsonl"
+    document.write_text(INVOICE, encoding="utf-8")
+    extracted = house.run("boardwright-device", "extract", "--bundle", built["bundle"], "--json", document)
+    arguments = ["invoice", "--documents", document, "--bundle", built["bundle"], "-o", gold]
+    run = Session(*arguments, environment=house.environment)
+    try:
+        assert Path(built["bundle"]).name in run.until("q quit")
+        run.press("a", "All 1 are decided")
+        assert "1 accepted" in run.quit(" ") and run.status == 0
+    finally:
+        run.close()
+    [line] = [json.loads(line) for line in gold.read_text().splitlines()]
+    assert line["text"] == INVOICE and line["record"] == json.loads(extracted.stdout)["record"]
 
 
 def test_a_task_of_ones_own_builds_unchanged(house: House, student_gguf: Path, tmp_path: Path) -> None:
