@@ -1,7 +1,8 @@
 """Synthetic messages with planted personal data: an endless, deterministic stream of documents with their records.
 
 "train" and "valid" share the kinds of data, but no name, no street, no mail host and no wording. Numbers of accounts
-and cards hold their checksums. What is not personal stays: firms, products, amounts, days that are nobody's birthday.
+and cards hold their checksums. What is not personal stays: firms, products, amounts, codes, days that are nobody's
+birthday. Of those there are as many as of data, in as many forms, or all that has digits would be taken for data.
 """
 
 from __future__ import annotations
@@ -10,85 +11,12 @@ import datetime
 import random
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from boardwright.schemas.examples import Example
 
+from ._words import FIRMS, PARTS, PRODUCTS, TOWNS, Words, coined
+
 MOST = 8
-
-
-@dataclass(frozen=True)
-class Words:
-    """What one part writes with. said: sentences with slots for data.  plain: sentences without any."""
-
-    first: tuple[str, ...]
-    last: tuple[str, ...]
-    streets: tuple[str, ...]
-    towns: tuple[str, ...]
-    hosts: tuple[str, ...]
-    said: tuple[str, ...]
-    plain: tuple[str, ...]
-    opened: tuple[str, ...]
-    closed: tuple[str, ...]
-
-
-TRAIN = Words(
-    first=tuple(
-        "Mira Jonas Aisha Pavel Lucia Tomas Ingrid Kofi Yara Emil Noor Felix Greta Hugo Salma Viktor Clara Omar Lena "
-        "Marco Ines Anton Freya Bilal Petra Rafael Sofie Dario Hanna Milan Joan Grace Wei Amir".split()
-    ),
-    last=tuple(
-        "Solberg Okafor Novak Lindqvist Haddad Moretti Jansen Kowalski Petrov Duarte Keller Aziz Brandt Costa Dubois "
-        "Eriksen Farkas Gruber Horvat Ibrahim Kaya Larsen Meyer Nilsson Ortega O'Brien Smith-Jones Wang".split()
-    ),
-    streets=(
-        "Lindenweg {n}", "{n} Mill Lane", "Rue du Port {n}", "Hauptstr. {n}a", "{n} Station Road, Flat 3",
-        "Via Roma {n}",
-    ),
-    towns=("50667 Köln", "Leeds LS1 4DY", "69002 Lyon", "8020 Graz", "Cork", "20121 Milano"),
-    hosts=("fjordnet.example", "postbox.example", "kontor.example", "bluepine.example"),
-    said=(
-        "You can reach me at {phone}.", "Write to {email} or call {phone}.", "Name: {name}", "My address is {address}.",
-        "I was born on {birthdate}.", "Date of birth: {birthdate}", "Please send the money to {account}.",
-        "IBAN: {account}",
-        "My card is {card}.", "Paid with {card} on 3 May.", "My customer number is {id}.", "Passport no. {id}",
-        "Tel.: {phone}",
-        "Deliver it to {name}, {address}.", "{name} will pick it up.", "Ask {name} ({email}).",
-        "My neighbour {name} saw it.",
-        "Patient {name}, born {birthdate}, id {id}.", "{name} <{email}> wrote:", "Contact: {name}, {phone}",
-        "Mail: {email}",
-    ),
-    plain=(
-        "The parcel has not arrived since 12 March 2026.", "I ordered two boilers of Rhogen GmbH for 249.90 euros.",
-        "The error is E-4471 on firmware 2.14.3.", "The shop in Main Street opens at 9:30.", "Please hurry.",
-        "Thank you for your help last week.", "It rains a lot in Hamburg.", "Order 2280521 is still open.",
-        "The museum closed in 1998.", "Version 10.2.0 was fine.",
-    ),
-    opened=("Hello,", "Dear support team,", "Hi there,", "Good morning,", ""),
-    closed=("Regards, {name}", "{name}", "Thanks!\n{name}\n{phone}", "Best, {name}\n{address}", "", ""),
-)  # fmt: skip
-VALID = Words(
-    first=tuple("Nadia Oskar Leyla Simon Bruna Kasper Dana Elias Maja Stefan Amira Ruben Thea Ivan Judith".split()),
-    last=tuple("Vasquez Holm Berger Nakamura Silva Winter Popescu Laurent Ahmadi Falk Marino Stein".split()),
-    streets=("Am Markt {n}", "{n} Abbey Close", "Calle Mayor {n}", "Kirchgasse {n}b"),
-    towns=("4020 Linz", "York YO1 7HH", "28013 Madrid", "75 221 Uppsala"),
-    hosts=("northmail.example", "briefe.example", "silverlake.example"),
-    said=(
-        "My phone: {phone}.", "Mails go to {email}, please.", "I live at {address}.", "Birthday: {birthdate}",
-        "My bank account is {account}.", "The number of the card is {card}.", "Client no. {id}",
-        "Speak to {name} about it.",
-        "The invoice goes to {name}, {address}.", "{name} can be called under {phone}.",
-        "Insured person: {name}, no. {id}",
-    ),
-    plain=(
-        "The delivery of 7 June 2025 was damaged.", "Talvex Ltd sold me the lamp for 89.50 dollars.",
-        "The code on it says F-2093.",
-        "The town hall is closed on Mondays.", "What happens now?", "Release 4.1.7 does not help.",
-    ),
-    opened=("Good day,", "To whom it may concern,", ""),
-    closed=("Many thanks, {name}", "-- \n{name}, {email}", "Yours\n{name}", ""),
-)  # fmt: skip
-PARTS = {"train": TRAIN, "valid": VALID}
 
 
 def generate(seed: int, part: str) -> Iterator[Example]:
@@ -109,29 +37,34 @@ def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
 
 def _message(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]]]:
     """Sentences with and without data; one person speaks, and others come up."""
-    speaker = rng.choice(words.first), rng.choice(words.last)
+    speaker = words.first(rng), words.last(rng)
     body = rng.sample(words.said, rng.choice((0, 1, 1, 2, 3))) + rng.sample(words.plain, rng.choice((0, 1, 1, 2)))
     rng.shuffle(body)
     lines = [rng.choice(words.opened), *body, rng.choice(words.closed)]
     text, items = "", []
     for line in filter(None, lines):
-        values = {kind: make(rng, words, *speaker) for kind, make in MAKERS.items()}
-        text += (rng.choice((" ", " ", "\n")) if text else "") + line.format(**values)
-        for kind in re.findall(r"{(\w+)}", line):
-            item = {"text": values[kind], "kind": kind}
+        values: dict[str, str] = {}
+        for slot in dict.fromkeys(re.findall(r"{(\w+)}", line)):
+            sort = slot.rstrip("2")
+            if sort in DECOYS:
+                values[slot] = DECOYS[sort](rng)
+                continue
+            values[slot] = MAKERS[sort](rng, words, *speaker)
+            item = {"text": values[slot], "kind": "name" if sort in ("first", "last") else sort}
             items += [item] if item not in items else []
+        text += (rng.choice((" ", " ", "\n")) if text else "") + line.format(**values)
     return text, items
 
 
 def _name(rng: random.Random, words: Words, first: str, last: str) -> str:
     """The speaker's name in one of its forms, or somebody else's."""
     if rng.random() < 0.3:
-        first, last = rng.choice(words.first), rng.choice(words.last)
+        first, last = words.first(rng), words.last(rng)
     return rng.choice((f"{first} {last}", f"{first} {last}", f"{first} {last}", first, f"{first[0]}. {last}"))
 
 
 def _address(rng: random.Random, words: Words, *speaker: str) -> str:
-    return f"{rng.choice(words.streets).format(n=rng.randint(1, 140))}, {rng.choice(words.towns)}"
+    return f"{words.street(rng)}, {words.town(rng)}"
 
 
 def _phone(rng: random.Random, words: Words, *speaker: str) -> str:
@@ -141,7 +74,8 @@ def _phone(rng: random.Random, words: Words, *speaker: str) -> str:
 
 
 def _email(rng: random.Random, words: Words, first: str, last: str) -> str:
-    return f"{first}.{last}@{rng.choice(words.hosts)}".lower().replace("'", "")
+    person = re.sub(r"[^a-z.-]", "", f"{first}.{last}".lower())
+    return f"{person}@{words.host(rng)}"
 
 
 def _birthdate(rng: random.Random, words: Words, *speaker: str) -> str:
@@ -173,8 +107,50 @@ def _id(rng: random.Random, words: Words, *speaker: str) -> str:
     return rng.choice((f"KD-{number}", f"C{number % 89 + 10}X{number % 9000 + 1000}T", f"{number}"))
 
 
+def _day(rng: random.Random) -> str:
+    """A day that is nobody's birthday."""
+    day = datetime.date(2021, 1, 1) + datetime.timedelta(rng.randrange(2200))
+    form = rng.choice(("%-d %B %Y", "%-d %B %Y", "%-d %B", "%d.%m.%Y", "%Y-%m-%d", "%d/%m/%Y", "%B %-d", "%-d.%-m."))
+    return day.strftime(form)
+
+
+def _firm(rng: random.Random) -> str:
+    return f"{coined(rng)} {rng.choice(FIRMS)}"
+
+
+def _code(rng: random.Random) -> str:
+    """Of an error, a part or a model."""
+    letters = "".join(rng.choices("ABCDEFGHKLMNPRSTVWXZ", k=2))
+    number = rng.randrange(100, 99_999)
+    forms = ("{l1}-{n}", "{l1}{n}", "{l2}-{n}", "{l2} {n}", "{l1}{d}-{n}", "{n}-{l1}", "{l2}{d}.{n}", "{n}/{d}")
+    return rng.choice(forms).format(l1=letters[0], l2=letters, n=number, d=number % 90 + 7)
+
+
+def _order(rng: random.Random) -> str:
+    number = rng.randrange(10_000, 10**7)
+    return rng.choice(("{}", "{}", "#{}", "A-{}", "PO {}", "{}-1")).format(number)
+
+
+def _amount(rng: random.Random) -> str:
+    whole = rng.randrange(1, 3000)
+    forms = ("{:,}.90 euros", "€ {}", "{}.50 dollars", "{} USD", "{},- EUR", "£{:,}.20", "{} kronor", "CHF {}.35")
+    return rng.choice(forms).format(whole)
+
+
+def _release(rng: random.Random) -> str:
+    parts = [str(rng.randrange(0, 20)) for _ in range(rng.choice((2, 3, 3)))]
+    return rng.choice(("", "", "v")) + ".".join(parts)
+
+
+def _place(rng: random.Random) -> str:
+    return rng.choice(TOWNS) if rng.random() < 0.6 else coined(rng)
+
+
+# Slots with personal data.
 MAKERS: dict[str, Callable[[random.Random, Words, str, str], str]] = {
     "name": _name,
+    "first": lambda rng, words, first, last: first,
+    "last": lambda rng, words, first, last: words.last(rng),
     "address": _address,
     "phone": _phone,
     "email": _email,
@@ -182,4 +158,19 @@ MAKERS: dict[str, Callable[[random.Random, Words, str, str], str]] = {
     "account": _account,
     "card": _card,
     "id": _id,
+}
+# What looks like data, and is no person's.
+DECOYS: dict[str, Callable[[random.Random], str]] = {
+    "day": _day,
+    "firm": _firm,
+    "product": lambda rng: rng.choice(PRODUCTS),
+    "code": _code,
+    "order": _order,
+    "amount": _amount,
+    "release": _release,
+    "place": _place,
+    "hour": lambda rng: f"{rng.randrange(24)}:{rng.randrange(60):02}",
+    "year": lambda rng: str(rng.randrange(1950, 2027)),
+    "age": lambda rng: str(rng.randrange(18, 99)),
+    "count": lambda rng: str(rng.randrange(2, 400)),
 }
