@@ -52,11 +52,12 @@ def choose(
     floor = best.scores.fields_right - gates.tolerance
     near = [rung for rung in light if rung.scores.fields_right >= floor]
     if not near:
+        finer = Encoding.F16 if Encoding.Q8_0 in [rung.encoding for rung in ladder] else Encoding.Q8_0
         raise GateFailed(
             "No encoding of this target keeps the quality of the merged checkpoint.",
             value=", ".join(f"{r.encoding} {100 * r.scores.fields_right:.1f} %" for r in ladder),
             allowed=f"fields right ≥ {100 * floor:.1f} % ({best.encoding} less {100 * gates.tolerance:g} points)",
-            next="add a finer encoding such as Q8_0 with --encodings, or raise --gate tolerance=VALUE",
+            next=f"add a finer encoding with --encodings, as {finer}, or raise --gate tolerance=VALUE",
         )
     passing = [rung for rung in near if not _missed(rung, gates)]
     if not passing:

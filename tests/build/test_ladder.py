@@ -33,7 +33,10 @@ def test_the_merged_checkpoint_counts_as_best_even_where_it_is_no_rung() -> None
     with pytest.raises(GateFailed, match="No encoding of this target keeps the quality") as raised:
         choose([rung(Q4, 0.90)], rung(F16, 0.98), NO_GATES, 400)
     assert raised.value.exit_code == 1
-    assert "97.0 %" in str(raised.value.allowed)
+    assert "97.0 %" in str(raised.value.allowed) and "as Q8_0" in str(raised.value.next)
+    with pytest.raises(GateFailed) as raised:
+        choose([rung(Q8, 0.96)], rung(F16, 0.98), NO_GATES, 400)
+    assert "as F16" in str(raised.value.next)  # not what was tried just now
 
 
 def test_a_rung_that_misses_a_gate_is_passed_over_for_a_better_one() -> None:
