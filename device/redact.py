@@ -100,13 +100,28 @@ def redact(harness: Harness, text: str, threshold: float | None = None) -> Redac
                 next="have somebody look at it, or lower --threshold",
             )
         confidence = min(confidence, sure)
-        for item in getattr(result.record, listing.field):
-            value, kind = getattr(item, listing.text), _word(getattr(item, listing.kind))
-            # One short of the bound, too: a value does not end in the space that would be its last character.
-            cut_short = len(value) >= listing.most_chars - 1
-            found += [Span(start, end, kind, "model") for start, end in occurrences(text, value, cut_short)]
+        items = [item.model_dump(mode="json") for item in getattr(result.record, listing.field)]
+        found += found_by(listing, items, text)
     spans = united(text, found)
     return Redacted(replaced(text, spans), spans, confidence)
+
+
+def found_by(listing: Listing, items: Iterable[dict[str, str]], text: str) -> list[Span]:
+    """What a student's list takes out of a text, before rules have their say."""
+    found: list[Span] = []
+    for item in items:
+        value = item[listing.text]
+        # One short of the bound, too: a value does not end in the space that would be its last character.
+        cut_short = len(value) >= listing.most_chars - 1
+        places = (_with_the_rest(text, value, *place) for place in occurrences(text, value, cut_short))
+        found += [Span(start, end, item[listing.kind], "model") for start, end in places]
+    return found
+
+
+def leaks(listing: Listing, text: str, record: dict[str, Any], gold: dict[str, Any]) -> list[str]:
+    """Values of the gold record that the text holds once it is redacted by this record and the rules."""
+    left = replaced(text, united(text, found_by(listing, record[listing.field], text)))
+    return _held(listing, left, gold)
 
 
 def _parts(harness: Harness, listing: Listing, text: str) -> Iterator[Result]:
@@ -171,6 +186,24 @@ def occurrences(text: str, value: str, cut_short: bool = False) -> Iterator[tupl
         yield start, end if not cut_short else line if line >= 0 else len(text)
 
 
+def _with_the_rest(text: str, value: str, start: int, end: int) -> tuple[int, int]:
+    """Where a word out of a name stands alone, with the other half that it has there: of "A. Lee", "Ada Lee" goes too,
+    and of "Ada Lee", "Ada Ray"."""
+    words = re.findall(r"[^\W_]+", value)
+    word = text[start:end]
+    if len(words) < 2 or word not in words:
+        return start, end
+    if word == words[0]:
+        after = _SECOND.match(text, end)
+        return start, after.end() if after else end
+    before = _FIRST.search(text, max(0, start - 32), start)
+    return before.start() if before else start, end
+
+
+_FIRST = re.compile(r"(?<![^\W_])(?=[^\W\d_a-z])(?:[^\W\d_]{2,30}|[^\W\d_]\.?) $")
+_SECOND = re.compile(r" (?=[^\W\d_a-z])[^\W\d_]{1,30}(?![^\W_])")
+
+
 def _bounded(pattern: str) -> str:
     flags, bare = ("(?i)", pattern[4:]) if pattern.startswith("(?i)") else ("", pattern)
     return rf"{flags}(?<![^\W_]){bare}(?=s?(?![^\W_]))"
@@ -218,9 +251,9 @@ def replaced(text: str, spans: Sequence[Span]) -> str:
     return "".join([*pieces, text[at:]])
 
 
-def _word(kind: Any) -> str:
-    """The value of a Literal, or of a str Enum."""
-    return str(getattr(kind, "value", kind))
+def _held(listing: Listing, text: str, gold: dict[str, Any]) -> list[str]:
+    values = (item[listing.text] for item in gold[listing.field])
+    return [value for value in values if any(occurrences(text, value))]
 
 
 @dataclass(frozen=True)
@@ -259,7 +292,7 @@ def redaction_scores(
         if redacted is None:
             continue
         places = [place for value in values for place in occurrences(example.text, value)]
-        leaked += [value for value in values if any(occurrences(redacted.text, value))]
+        leaked += _held(listing, redacted.text, example.record)
         spans += len(redacted.spans)
         needed += sum(any(a < span.end and span.start < b for a, b in places) for span in redacted.spans)
     withheld = sum(one is None for one in redactions)

@@ -15,11 +15,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Rule:
     """pattern: of the longest candidate from any place on.  check: what must hold of it, or of its beginning up to the
-    end of a word; none where the pattern says it all."""
+    end of a word; none where the pattern says it all.  before: what stands right before it, and stays."""
 
     kind: str
     pattern: str
     check: str = ""
+    before: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,34 @@ class Finding:
     kind: str
 
 
+# Who or what a person's number is of, in the languages around us; then at most a name, and the sign of a number. What
+# else has numbers must not come between.
+_OF_A_PERSON = (
+    r"(?i:(?<![^\W_])(?:customer|client|patient|member|insured|insurance|policy|passport|(?:driver|driving)|tax|identity|"
+    r"national|social security|employee|student|health|kunden?|mitglied|patienten|versichert|versicherung|ausweis|"
+    r"steuer|personal|client|assuré|adhérent|passeport|socio|paciente|pasaporte|paziente|tessera)"
+    r"(?:(?!order|invoice|article|ticket|error|part|serial|rechnung|bestell|artikel|commande|facture|pedido|factura)"
+    r"[^\d\n]){0,48}?(?:no|nr|num|number|nummer|n[uú]mero|numéro|n[°º]|(?<![^\W_])id|[:#])[ .:#]{0,3})"
+)
+_WORD = r"(?=[^\W\d_a-z])[^\W\d_]{1,30}"  # with a capital
+_TOWN = (
+    rf"(?:(?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{2,3}} \d{{2,3}}) {_WORD}"
+    rf"|{_WORD},? [A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}})"
+)
+# A street with the number of a house, before or behind.
+_STREET = (
+    rf"(?=[^,\n]{{0,80}}\d)(?:\d{{1,4}} ?[a-z]? )?{_WORD}\.?(?: (?:d[eiu]|de[lrsn]|la|le|the|{_WORD}\.?)){{0,4}}"
+    r"(?: \d{1,4} ?[a-z]?(?:/\d{1,3})?)?"
+)
 # The bounds keep a search linear: a document may be one word of a million letters.
 RULES = (
+    Rule(
+        "id",
+        r"(?:(?<![^\W_])[A-Za-z]{1,3}[-/ ]?)?\d[\dA-Za-z]{0,20}(?:[-/.][\dA-Za-z]{1,20}){0,4}",
+        "number",
+        before=_OF_A_PERSON,
+    ),
+    Rule("address", rf"(?<![^\W_]){_STREET}(?:, ?|,?\n){_TOWN}(?![^\W_])"),
     Rule("email", r"[\w.+%'~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     Rule("account", r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,30}", "iban"),
     Rule("card", r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", "luhn"),
@@ -43,6 +70,7 @@ RULES = (
     Rule("mac", r"(?<![^\W_])(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}(?![^\W_])"),
     Rule("id", r"(?<![\w-])\d{3}-\d{2}-\d{4}(?![\w-])"),  # of US social security
 )
+_PRICE = re.compile(r"\d{1,6}[.,]\d\d|\d{4}-\d\d-\d\d")
 _DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(?:\d{4}|\d{2})(?![./-]?\d)")
 
 
@@ -50,14 +78,14 @@ def findings(text: str) -> Iterator[Finding]:
     """Every place that a rule holds for; they may overlap."""
     for rule, pattern in _COMPILED:
         for match in pattern.finditer(text):
-            start = match.start()
+            start = match.start(1)
             end = _end(text, start, match.end(1), CHECKS[rule.check]) if rule.check else match.end(1)
             if end is not None:
                 yield Finding(start, end, rule.kind)
 
 
 # A look-ahead, so that the next candidate may begin inside this one: a number before a card's number is no part of it.
-_COMPILED = [(rule, re.compile(f"(?=({rule.pattern}))")) for rule in RULES]
+_COMPILED = [(rule, re.compile(f"{rule.before}(?=({rule.pattern}))")) for rule in RULES]
 
 
 def _end(text: str, start: int, longest: int, check: Callable[[str], bool]) -> int | None:
@@ -91,6 +119,12 @@ def _phone(text: str) -> bool:
     return 7 <= sum(map(str.isdecimal, text)) <= 15 and text[-1].isdecimal() and not _DATE.match(text)
 
 
+def _number(text: str) -> bool:
+    """At least five letters and digits, most of them digits; no day and no amount."""
+    digits = sum(map(str.isdecimal, text))
+    return digits >= 4 and sum(map(str.isalnum, text)) >= 5 and not _DATE.match(text) and not _PRICE.fullmatch(text)
+
+
 def _ip(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -99,4 +133,10 @@ def _ip(text: str) -> bool:
     return True
 
 
-CHECKS: dict[str, Callable[[str], bool]] = {"luhn": _luhn, "iban": _iban, "phone": _phone, "ip": _ip}
+CHECKS: dict[str, Callable[[str], bool]] = {
+    "luhn": _luhn,
+    "iban": _iban,
+    "phone": _phone,
+    "number": _number,
+    "ip": _ip,
+}

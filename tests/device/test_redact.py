@@ -16,6 +16,7 @@ from boardwright.device.harness import Harness
 from boardwright.device.redact import (
     Span,
     Withheld,
+    leaks,
     listing_of,
     occurrences,
     redaction_scores,
@@ -75,6 +76,15 @@ class TestText:
         text = "Ada Lee: I am ADA LEE.\nCall Ada\nLee. Lee's car. Adam and lee side stay."
         assert redacted(text, ("Ada Lee", "name")).text == (
             "[NAME]: I am [NAME].\nCall [NAME]. [NAME]'s car. Adam and lee side stay."
+        )
+
+    def test_a_known_half_of_a_name_takes_the_other_along(self) -> None:
+        text = "A. Lee asks. Call Ada Lee or Ada Ray of Cork, Lee Road. Lee."
+        assert redacted(text, ("A. Lee", "name")).text == (
+            "[NAME] asks. Call [NAME] or Ada Ray of Cork, [NAME] Road. [NAME]."
+        )
+        assert redacted(text, ("Ada Lee", "name")).text == (
+            "[NAME] asks. Call [NAME] or [NAME] of Cork, [NAME] Road. [NAME]."
         )
 
     def test_a_document_without_any_stays_as_it_is(self) -> None:
@@ -229,7 +239,7 @@ def test_a_found_value_stands_nowhere_on_its_own(text: str, data: st.DataObject)
 def test_rules_alone_leak_nothing_that_has_a_form() -> None:
     generate = load_task("redaction").documents()
     assert generate is not None
-    formed = ("email", "phone", "account", "card")
+    formed = ("email", "phone", "account", "card", "id", "address")
     examples = []
     for example in islice(generate(11, "valid"), 300):
         items = [item for item in example.record["items"] if item["kind"] in formed]
@@ -256,6 +266,14 @@ def test_a_harness_is_scored_on_examples() -> None:
     scores = score_redaction(harness(wants(outputs)), examples)
     assert (scores.documents, scores.withheld, scores.planted) == (3, 1, 2)
     assert (scores.leaked, scores.precision) == (("Ada Lee",), 0.5)
+
+
+def test_what_a_record_leaks_in_spite_of_rules() -> None:
+    listing = listing_of(TASK.shape)
+    gold = {"items": [{"text": "Ada Lee", "kind": "name"}, {"text": "ada@lee.example", "kind": "email"}]}
+    text = "Ada Lee <ada@lee.example>"
+    assert leaks(listing, text, {"items": []}, gold) == ["Ada Lee"]
+    assert leaks(listing, text, {"items": [{"text": "Ada Lee", "kind": "place"}]}, gold) == []
 
 
 def test_scores_count_leaks_and_needless_spans() -> None:
