@@ -21,28 +21,43 @@ STEPS = 50
 
 @dataclass(frozen=True)
 class Held:
-    """One held-out record. log_probabilities: of its fields, in nats.  wrong: names of the fields that were."""
+    """One held-out record. log_probabilities: of its fields, in nats.  wrong: names of the fields that were.  leaks: of
+    what redacts, whether its text still held a value that it should not."""
 
     log_probabilities: dict[str, float]
     wrong: tuple[str, ...]
+    leaks: bool | None = None
+
+    @property
+    def harmful(self) -> bool:
+        """What takes out too much does no harm, what leaves something in does."""
+        return bool(self.wrong) if self.leaks is None else self.leaks
 
 
 def calibration_of(evaluation: Path) -> Calibration | None:
-    """Of an artifact, from the folder of its evaluation; None where no held-out document has a record."""
+    """Of an artifact, from the folder of its evaluation; None where no held-out document has a record.
+
+    Of what redacts, no leak may pass."""
     lines = [line for _, line in read_lines(evaluation / "records.jsonl")]
-    held = [Held(line["log_probabilities"], tuple(line["wrong"])) for line in lines if "record" in line]
-    return calibrate(held) if held else None
+    held = [
+        Held(line["log_probabilities"], tuple(line["wrong"]), bool(line["leaks"]) if "leaks" in line else None)
+        for line in lines
+        if "record" in line
+    ]
+    redacts = any(one.leaks is not None for one in held)
+    return calibrate(held, 0.0 if redacts else WRONG) if held else None
 
 
 def calibrate(held: Sequence[Held], wrong: float = WRONG) -> Calibration:
-    """Fit Platt's sigmoid over all fields, then the threshold that lets most records pass of which at most `wrong` are.
+    """Fit Platt's sigmoid over all fields, then the threshold that lets most records pass of which at most the share
+    `wrong` is harmful.
 
-    Where no threshold does, the one under which the smallest share is wrong. Targets are smoothed as in Platt (1999),
+    Where no threshold does, the one above which the smallest share is. Targets are smoothed as in Platt (1999),
     so that a held-out part without a single error does not make everything certain."""
     points = [(value, name not in one.wrong) for one in held for name, value in one.log_probabilities.items()]
     slope, offset = _platt(points)
     bare = Calibration(slope, offset, 0.0, ())
-    least = [(min(map(bare.of, one.log_probabilities.values()), default=0.0), bool(one.wrong)) for one in held]
+    least = [(min(map(bare.of, one.log_probabilities.values()), default=0.0), one.harmful) for one in held]
     curve = _curve(least)
     fitting = [point for point in curve if point[2] <= wrong]
     threshold = max(fitting, key=lambda p: p[1])[0] if fitting else min(curve, key=lambda p: (p[2], -p[1]))[0]
@@ -50,7 +65,7 @@ def calibrate(held: Sequence[Held], wrong: float = WRONG) -> Calibration:
 
 
 def _curve(least: Sequence[tuple[float, bool]]) -> list[tuple[float, float, float]]:
-    """(threshold, share that passes, share of those that is wrong), at most POINTS of them, thresholds rising."""
+    """(threshold, share that passes, share of those that harms), at most POINTS of them, thresholds rising."""
     values = sorted({value for value, _ in least})
     chosen = sorted({values[round(i * (len(values) - 1) / (POINTS - 1))] for i in range(POINTS)})
     curve = []

@@ -17,7 +17,7 @@ from boardwright.build.scores import Evaluation
 from boardwright.device.drafts import Model
 from boardwright.device.harness import Harness
 from boardwright.device.natural import RoutingScores, choice_of, score_routing
-from boardwright.device.redact import RedactionScores, listing_of, score_redaction
+from boardwright.device.redact import Listing, RedactionScores, leaks, listing_of, score_redaction
 from boardwright.schemas.compare import COMPARATORS, score
 from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
@@ -29,7 +29,9 @@ from boardwright.schemas.task import Task
 
 def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: Path) -> Evaluation:
     """Score a harness on examples. Writes `folder/evaluation.json` and `folder/records.jsonl`, a line a document:
-    {id, gold, record and log_probabilities of its fields, or error, wrong: names of the fields that are}."""
+    {id, gold, record and log_probabilities of its fields, or error, wrong: names of the fields that are, and of a task
+    that redacts, leaks: the values that its text would still hold}."""
+    listing = _listing(task.shape)
     records: list[dict[str, Any] | None] = []
     lines = []
     started = time.perf_counter()
@@ -42,6 +44,8 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
             line["error"] = str(outcome)
         else:
             line |= {"record": record, "log_probabilities": outcome.log_probabilities}
+            if listing and record:
+                line["leaks"] = leaks(listing, example.text, record, example.record)
         lines.append(spell(line | {"wrong": wrong_fields(task, example.record, record)}))
         current_step().progress(len(records), len(examples))
     seconds = time.perf_counter() - started
@@ -59,6 +63,10 @@ def natural_call(shape: ObjectShape) -> str:
             fits(shape)
             return call
     return ""
+
+
+def _listing(shape: ObjectShape) -> Listing | None:
+    return listing_of(shape) if natural_call(shape) == "redact" else None
 
 
 def natural_scores(call: str, harness: Harness, examples: Sequence[Example]) -> RoutingScores | RedactionScores:

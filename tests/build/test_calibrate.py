@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boardwright.build.calibrate import POINTS, Held, calibrate
+from boardwright.build.calibrate import POINTS, Held, calibrate, calibration_of
 from boardwright.device.confidence import Calibration, doubtful, field_log_probabilities
 
 
@@ -60,6 +63,24 @@ def test_any_held_out_part_gives_a_usable_calibration(held: list[Held], wrong: f
     assert [point[0] for point in found.curve] == sorted(point[0] for point in found.curve)
     assert [point[1] for point in found.curve] == sorted((point[1] for point in found.curve), reverse=True)
     assert found.curve[0][1] == 1.0
+
+
+def test_what_redacts_is_held_to_its_leaks_and_lets_none_pass(tmp_path: Path) -> None:
+    """Of 20 lists every other one is wrong, and the three least sure leak something."""
+    lines: list[dict[str, Any]] = [
+        {
+            "record": {},
+            "log_probabilities": {"items": -at / 10},
+            "wrong": ["items"] * (at % 2),
+            "leaks": ["Ada"] * (at > 16),
+        }
+        for at in range(20)
+    ]
+    (tmp_path / "records.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = calibration_of(tmp_path)
+    assert found
+    passed = [line for line in lines if found.of(line["log_probabilities"]["items"]) >= found.threshold]
+    assert passed == lines[:17]
 
 
 def test_log_probabilities_are_those_of_the_tokens_that_spell_the_value() -> None:
