@@ -80,8 +80,9 @@ def redact(
         for document, outcome in outcomes:
             if isinstance(outcome, KitError):
                 failed += 1
-                # A value is a piece of the document, which is the last thing to show here.
-                outcome.value = None
+                # A value is a piece of the document, which is the last thing to show here, or how sure it is.
+                if not isinstance(outcome, natural.Withheld):
+                    outcome.value = None
                 _tell(document, outcome, write if as_json else None)
             elif as_json:
                 spans = [vars(span) for span in outcome.spans]

@@ -95,7 +95,7 @@ def redact(harness: Harness, text: str, threshold: float | None = None) -> Redac
         if sure < least:
             raise Withheld(
                 "The student is not sure enough of what is personal in this document.",
-                value=f"{sure:.3f}",
+                value=round(sure, 3),
                 allowed=f"{least:.3f} or more",
                 next="have somebody look at it, or lower --threshold",
             )
