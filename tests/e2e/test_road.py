@@ -133,13 +133,14 @@ def test_a_bundle_proposes_the_records_of_a_gold_set(house: House, built: dict[s
     arguments = ["invoice", "--documents", document, "--bundle", built["bundle"], "-o", gold]
     run = Session(*arguments, environment=house.environment)
     try:
-        assert Path(built["bundle"]).name in run.until("q quit")
+        assert "1 of 1   " in run.until("q quit")
         run.press("a", "All 1 are decided")
         assert "1 accepted" in run.quit(" ") and run.status == 0
     finally:
         run.close()
     [line] = [json.loads(line) for line in gold.read_text().splitlines()]
     assert line["text"] == INVOICE and line["record"] == json.loads(extracted.stdout)["record"]
+    assert line["origin"]["proposer"] == Path(built["bundle"]).name
 
 
 def test_a_task_of_ones_own_builds_unchanged(house: House, student_gguf: Path, tmp_path: Path) -> None:
