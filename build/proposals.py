@@ -57,7 +57,7 @@ def of_documents(place: Path) -> list[Proposal]:
 def propose(harness: Harness, pile: Sequence[Proposal], proposer: str) -> list[Proposal]:
     """The pile with the harness's records; a document that it can't read keeps an empty one, and why."""
     done: list[Proposal] = []
-    with step(f"Propose records for {len(pile)} documents") as running:
+    with step("Propose records") as running:
         for one, outcome in zip(pile, harness.extract_many([one.text for one in pile]), strict=True):
             if isinstance(outcome, KitError):
                 done.append(replace(one, note=f"Nothing proposed: {outcome.what}"))
