@@ -117,10 +117,20 @@ def completion_logits(model: Any, inputs: dict[str, Any], wanted: torch.Tensor) 
     """Logits of the tokens after those positions, multiplied in bf16: the head of a student is a fifth of its weights.
 
     model: a causal language model of transformers.  wanted: bool, (rows, tokens - 1); returns (its count, n_vocab)."""
+    return logits_and_states(model, inputs, wanted, states=False)[0]
+
+
+def logits_and_states(
+    model: Any, inputs: dict[str, Any], wanted: torch.Tensor, *, states: bool = True
+) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
+    """Logits as `completion_logits` returns them, and what each layer gives, (rows, tokens, n_embd) each; none unless
+    asked for."""
     with torch.autocast(model.device.type, dtype=torch.bfloat16):
-        read = model.model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"])
+        read = model.model(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=states
+        )
         logits: torch.Tensor = model.lm_head(read.last_hidden_state[:, :-1][wanted])
-    return logits
+    return logits, read.hidden_states[1:] if states else ()
 
 
 def divergence(found: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:

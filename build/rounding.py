@@ -26,7 +26,7 @@ from safetensors.numpy import load_file
 from torch.nn.utils import parametrize
 from transformers import AutoTokenizer
 
-from boardwright.build.completion import NOT_LEARNT, Row, divergence, micro_batch, padded
+from boardwright.build.completion import NOT_LEARNT, Row, divergence, logits_and_states, micro_batch, padded
 from boardwright.build.export import reordered
 from boardwright.build.lora import load_bare
 from boardwright.build.quantize import quantize
@@ -275,8 +275,8 @@ def _distances(model: Any, goal: Any, rows: Sequence[Row], pad: int) -> tuple[to
     inputs = padded(rows, pad, model.device)
     wanted = inputs["labels"][:, 1:] != NOT_LEARNT
     with torch.no_grad():
-        aim, states = _look(goal, inputs, wanted)
-    found, mine = _look(model, inputs, wanted)
+        aim, states = logits_and_states(goal, inputs, wanted)
+    found, mine = logits_and_states(model, inputs, wanted)
     there = inputs["attention_mask"].bool()
     strayed = [_strayed(one[there].float(), other[there].float()) for one, other in zip(mine, states, strict=True)]
     return divergence(found, aim), torch.stack(strayed).mean()
@@ -285,15 +285,6 @@ def _distances(model: Any, goal: Any, rows: Sequence[Row], pad: int) -> tuple[to
 def _strayed(found: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
     # Each token by its own size: the first ones of a text are a thousand times as large as all others.
     return ((found - goal).square().sum(-1) / goal.square().sum(-1)).sum()
-
-
-def _look(model: Any, inputs: Mapping[str, torch.Tensor], wanted: torch.Tensor) -> tuple[torch.Tensor, Any]:
-    """Logits of the wanted tokens, (their count, n_vocab), and what each layer gives, (rows, tokens, n_embd) each."""
-    with torch.autocast(model.device.type, dtype=torch.bfloat16):
-        read = model.model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=True
-        )
-        return model.lm_head(read.last_hidden_state[:, :-1][wanted]), read.hidden_states[1:]
 
 
 def _held_out(model: Any, goal: Any, rows: Sequence[Row], micro: int, pad: int) -> float:
