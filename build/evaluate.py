@@ -66,7 +66,9 @@ def natural_call(shape: ObjectShape) -> str:
 
 
 def _listing(shape: ObjectShape) -> Listing | None:
-    return listing_of(shape) if natural_call(shape) == "redact" else None
+    with suppress(BadTask):
+        return listing_of(shape)
+    return None
 
 
 def natural_scores(call: str, harness: Harness, examples: Sequence[Example]) -> RoutingScores | RedactionScores:
