@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +78,24 @@ def importance_matrix(checkpoint: Path, rows: Sequence[Sequence[int]], folder: P
     save_file(matrix, folder / IMATRIX)
 
 
-def quantize(source: Path, target: Path, encoding: Encoding, imatrix: Path | None = None) -> list[str]:
+def quantize(
+    source: Path,
+    target: Path,
+    encoding: Encoding,
+    imatrix: Path | None = None,
+    finer: Mapping[str, gguf.GGMLQuantizationType] = FINER,
+) -> list[str]:
     """Write `source` (a 16-bit GGUF) as `target` in an encoding; return a note for tensors that fell back to another.
 
-    imatrix: as `importance_matrix` writes it.  Raises BadTarget if llama.cpp refuses.
+    imatrix: as `importance_matrix` writes it.  finer: pattern of tensor names → what those are in, where the encoding
+    has four bits.  Raises BadTarget if llama.cpp refuses.
     """
     parameters = llama_cpp.llama_model_quantize_default_params()
     parameters.ftype = FTYPES[encoding]
     parameters.nthread = len(os.sched_getaffinity(0))
     keep_alive: list[Any] = []
     if encoding in FOUR_BITS:
-        parameters.tt_overrides = _finer()
+        parameters.tt_overrides = _overrides(finer)
     if imatrix is not None:
         parameters.imatrix = _as_struct(imatrix, keep_alive)
     quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
@@ -113,10 +120,10 @@ def fallbacks(model: Path, encoding: Encoding) -> list[str]:
     return [f"{encoding.value}: of {sum(kinds.values())} matrices, {listed}"]
 
 
-def _finer() -> Any:
-    """The array of overrides that llama.cpp reads, ended by an entry without a pattern."""
-    array = (llama_cpp.llama_model_tensor_override * (len(FINER) + 1))()
-    for entry, (pattern, kind) in zip(array, FINER.items(), strict=False):
+def _overrides(finer: Mapping[str, gguf.GGMLQuantizationType]) -> Any:
+    """The array that llama.cpp reads, ended by an entry without a pattern."""
+    array = (llama_cpp.llama_model_tensor_override * (len(finer) + 1))()
+    for entry, (pattern, kind) in zip(array, finer.items(), strict=False):
         entry.pattern = pattern.encode()
         entry.type = int(kind)
     return array

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import gguf
 from figures import write
 from transformers import AutoTokenizer
 
-import boardwright.build.quantize as quantizing
 from boardwright.build.artifacts import CALIBRATION_DOCUMENTS
 from boardwright.build.completion import encode_all
 from boardwright.build.drafts import learn
 from boardwright.build.evaluate import evaluate
 from boardwright.build.export import export_adapter, export_gguf
 from boardwright.build.lora import merge
-from boardwright.build.quantize import IMATRIX, importance_matrix, quantize
+from boardwright.build.quantize import FINER, IMATRIX, importance_matrix, quantize
 from boardwright.build.rounding import HELD_OUT, round_checkpoint
 from boardwright.build.store import Store
 from boardwright.build.student import DEFAULT, resolve_student
@@ -64,7 +64,7 @@ class Bench:
         """Every way in turn."""
         matrix = self.folder / IMATRIX
         self.file("merged checkpoint, F16", lambda _: self.f16)
-        self.file("llama.cpp, all matrices at 4 bits", self._all_coarse)
+        self.file("llama.cpp, all matrices at 4 bits", self._quantized(finer={}))
         self.file("llama.cpp, values and most keys at 8 bits", self._quantized())
         self.file("and importance matrix", self._quantized(matrix))
         if self.steps:
@@ -103,17 +103,11 @@ class Bench:
         merge(self.student, self.adapter, folder)
         return folder
 
-    def _all_coarse(self, target: Path) -> Path:
-        finer = dict(quantizing.FINER)
-        quantizing.FINER.clear()
-        try:
-            return self._quantized()(target)
-        finally:
-            quantizing.FINER.update(finer)
-
-    def _quantized(self, matrix: Path | None = None) -> Callable[[Path], Path]:
+    def _quantized(
+        self, matrix: Path | None = None, finer: Mapping[str, gguf.GGMLQuantizationType] = FINER
+    ) -> Callable[[Path], Path]:
         def make(target: Path) -> Path:
-            quantize(self.f16, target, Encoding.Q4_0, matrix)
+            quantize(self.f16, target, Encoding.Q4_0, matrix, finer)
             return target
 
         return make
