@@ -31,11 +31,15 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
     """Score a harness on examples. Writes `folder/evaluation.json` and `folder/records.jsonl`, a line a document:
     {id, gold, record and log_probabilities of its fields, or error, wrong: names of the fields that are, and of a task
     that redacts, leaks: the values that its text would still hold}."""
+    started = time.perf_counter()
+    outcomes = []
+    for outcome in harness.extract_many(example.text for example in examples):
+        outcomes.append(outcome)
+        current_step().progress(len(outcomes), len(examples))
+    seconds = time.perf_counter() - started
     listing = _listing(task.shape)
     records: list[dict[str, Any] | None] = []
     lines = []
-    started = time.perf_counter()
-    outcomes = harness.extract_many(example.text for example in examples)
     for example, outcome in zip(examples, outcomes, strict=True):
         record = None if isinstance(outcome, KitError) else outcome.record.model_dump(mode="json")
         records.append(record)
@@ -47,8 +51,6 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
             if listing and record:
                 line["leaks"] = leaks(listing, example.text, record, example.record)
         lines.append(spell(line | {"wrong": wrong_fields(task, example.record, record)}))
-        current_step().progress(len(records), len(examples))
-    seconds = time.perf_counter() - started
     scores = score([example.record for example in examples], records, task.all_comparators)
     evaluation = Evaluation(scores, len(examples) / seconds)
     (folder / "records.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
