@@ -46,7 +46,7 @@ VERSIONS = {
     "quantize": QUANTIZE,
     "round": 2,
     "onnx": 1,
-    "evaluate": 4,
+    "evaluate": 5,
     "examine": 1,
     "golden": 6,
     "measure": 4,

@@ -49,9 +49,25 @@ def number(gold: Any, got: Any) -> bool:
 COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {"exact": exact, "text": text, "number": number}
 
 
+def credit(comparator: str, gold: Any, got: Any) -> float:
+    """What a field earns, 0 to 1: all or nothing, but of two lists the harmonic mean of precision and recall of their
+    items (F1), whatever their order. An item is as right as a field by itself."""
+    same = COMPARATORS[comparator]
+    if not (isinstance(gold, list) and isinstance(got, list)):
+        return float(same(gold, got))
+    if not gold and not got:
+        return 1.0
+    left = list(got)
+    for item in gold:
+        found = next((at for at, other in enumerate(left) if same(item, other)), None)
+        if found is not None:
+            del left[found]
+    return 2 * (len(got) - len(left)) / (len(gold) + len(got))
+
+
 @dataclass(frozen=True)
 class Scores:
-    """Shares in 0 to 1. `failed` counts documents without a record; their fields count as wrong."""
+    """Shares in 0 to 1. `failed` counts documents without a record; their fields earn nothing."""
 
     documents: int
     failed: int
@@ -65,25 +81,27 @@ def score(
 ) -> Scores:
     """Score records (JSON form, None where a document failed) against gold records of the same length.
 
-    records_right: share of documents with every field right. fields_right: share of right fields over all documents.
+    records_right: share of documents with every field right. fields_right: what fields earn (`credit`), its mean over
+    all documents; per_field: of one.
     """
     if len(golds) != len(records) or not golds:
         raise ValueError(f"{len(golds)} gold records, {len(records)} answers")
     names = list(comparators)
-    right = dict.fromkeys(names, 0)
+    earned = dict.fromkeys(names, 0.0)
     whole = 0
     for gold, record in zip(golds, records, strict=True):
-        hits = [record is not None and COMPARATORS[comparators[n]](gold.get(n), record.get(n)) for n in names]
-        for name, hit in zip(names, hits, strict=True):
-            right[name] += hit
-        whole += all(hits)
+        if record is None:
+            continue
+        for name in names:
+            earned[name] += credit(comparators[name], gold.get(name), record.get(name))
+        whole += all(COMPARATORS[comparators[name]](gold.get(name), record.get(name)) for name in names)
     total = len(golds)
     return Scores(
         documents=total,
         failed=sum(record is None for record in records),
         records_right=whole / total,
-        fields_right=sum(right.values()) / (total * len(names)),
-        per_field={name: right[name] / total for name in names},
+        fields_right=sum(earned.values()) / (total * len(names)),
+        per_field={name: earned[name] / total for name in names},
     )
 
 

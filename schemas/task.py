@@ -57,7 +57,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Gates:
-    """A build under any of these makes no bundle. tolerance: field score that the artifact may lose to the best one."""
+    """A build under any of these makes no bundle. records_right, fields_right: as `compare.score` tells them.
+    tolerance: of fields_right, what the artifact may lose to the best one."""
 
     records_right: float = 0.0
     fields_right: float = 0.0

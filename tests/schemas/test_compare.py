@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from boardwright.schemas.compare import COMPARATORS, Scores, exact, fold, number, score, text, wilson
+from boardwright.schemas.compare import COMPARATORS, Scores, credit, exact, fold, number, score, text, wilson
 
 
 class TestText:
@@ -85,6 +85,32 @@ def test_every_value_is_right_when_it_is_the_gold_one(name: str, value: Any) -> 
     assert COMPARATORS[name](value, value)
 
 
+class TestCredit:
+    @pytest.mark.parametrize(
+        ("gold", "got", "earned"),
+        [
+            ("a", "A", 1.0),
+            ("a", "b", 0.0),
+            ([], [], 1.0),
+            (["a"], [], 0.0),
+            ([], ["a"], 0.0),
+            (["a", "b"], ["B", "a"], 1.0),
+            (["a", "b", "c"], ["a"], 0.5),
+            (["a"], ["a", "a", "a"], 0.5),
+            ([{"x": 1}, {"x": 2}], [{"x": 2}, {"x": 3}], 0.5),
+            (["a"], None, 0.0),
+        ],
+    )
+    def test_a_list_earns_by_its_items(self, gold: Any, got: Any, earned: float) -> None:
+        assert credit("text", gold, got) == earned
+
+    @given(st.lists(st.sampled_from("abc")), st.lists(st.sampled_from("abc")))
+    def test_what_is_missing_costs_what_is_too_much_does(self, gold: list[str], got: list[str]) -> None:
+        earned = credit("exact", gold, got)
+        assert earned == credit("exact", got, gold)
+        assert (earned == 1) == (sorted(gold) == sorted(got))
+
+
 class TestScore:
     COMPARATORS: Mapping[str, str] = {"name": "text", "total": "number"}
 
@@ -111,6 +137,10 @@ class TestScore:
             fields_right=3 / 8,
             per_field={"name": 2 / 4, "total": 1 / 4},
         )
+
+    def test_a_list_may_earn_a_part_while_its_record_is_wrong(self) -> None:
+        scores = score([{"items": ["a", "b"]}], [{"items": ["a"]}], {"items": "exact"})
+        assert scores.records_right == 0 and scores.fields_right == scores.per_field["items"] == pytest.approx(2 / 3)
 
     def test_a_failed_document_is_wrong_even_where_nothing_was_to_be_found(self) -> None:
         scores = self.score(((None, None), None))
