@@ -20,5 +20,5 @@ task = Task(
     instruction="List the facts of the passage.",
     limits=Limits(context=1024),
     gates=Gates(records_right=0.60),
-    training=Training(epochs=2, batch=4, learning_rate=1e-3, synthetic_train=1200, synthetic_valid=150),
+    training=Training(epochs=1, batch=4, learning_rate=1e-3, synthetic_train=2400, synthetic_valid=150),
 )

@@ -24,5 +24,5 @@ task = Task(
     comparators={"value": "exact"},
     limits=Limits(context=256),
     gates=Gates(records_right=0.70),
-    training=Training(epochs=2, batch=8, learning_rate=1e-3, synthetic_train=2400, synthetic_valid=200),
+    training=Training(epochs=1, batch=8, learning_rate=1e-3, synthetic_train=4800, synthetic_valid=200),
 )

@@ -7,10 +7,11 @@ the same of another machine, or something else of the same one; about a quarter 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from boardwright.schemas.examples import Example
+from boardwright.schemas.names import one_of, person
 from boardwright.schemas.passages import question_and_passages
 
 MOST = 6
@@ -19,54 +20,114 @@ UNANSWERED = 0.25
 
 @dataclass(frozen=True)
 class Words:
-    """What one part writes with. asked, told: topic → questions about {it}, and sentences with the answer {v}."""
+    """What one part writes with. asked, told: topic → questions about {it}, and sentences with the answer {v}.  series:
+    letters of machines' names.  person: makes a name."""
 
-    series: tuple[str, ...]
+    series: Callable[[random.Random], str]
     kinds: tuple[str, ...]
     asked: dict[str, tuple[str, ...]]
     told: dict[str, tuple[str, ...]]
-    people: tuple[str, ...]
+    person: Callable[[random.Random], str]
     halls: tuple[str, ...]
     oils: tuple[str, ...]
     other: tuple[str, ...]
 
 
 TRAIN = Words(
-    series=("KX", "BR", "TL", "MO", "HV", "AS", "PD"),
-    kinds=("pump", "press", "lathe", "conveyor", "compressor", "robot", "oven", "mixer"),
+    series=lambda rng: "".join(rng.choices("ABCDHKLMOPRSTVX", k=rng.choice((1, 2, 2, 3)))),
+    kinds=(
+        "pump", "press", "lathe", "conveyor", "compressor", "robot", "oven", "mixer", "packer", "welder", "grinder",
+        "boiler", "chiller", "lift", "loom", "filter", "scale", "stamper", "cutter", "labeller", "valve", "turbine",
+    ),
     asked={
-        "pressure": ("What is the highest pressure of the {it}?", "How much pressure may the {it} have?"),
-        "oil": ("Which oil does the {it} take?", "What do I fill into the {it} as oil?"),
-        "keeper": ("Who looks after the {it}?", "Whom do I call about the {it}?"),
-        "place": ("Where does the {it} stand?", "In which hall is the {it}?"),
-        "service": ("When was the {it} last serviced?", "What was the day of the last service of the {it}?"),
-        "interval": ("How often is the {it} serviced?", "After how long must the {it} be serviced?"),
-        "speed": ("How fast does the {it} run?", "What is the speed of the {it}?"),
-        "key": ("Where is the key of the {it}?", "Where do I find the key for the {it}?"),
+        "pressure": (
+            "What is the highest pressure of the {it}?", "How much pressure may the {it} have?",
+            "What pressure is allowed in the {it}?", "How many bar can the {it} take?", "Pressure limit of the {it}?",
+        ),
+        "oil": (
+            "Which oil does the {it} take?", "What do I fill into the {it} as oil?", "The {it} needs oil, but which?",
+            "What lubricant goes into the {it}?", "Which oil for the {it}?",
+        ),
+        "keeper": (
+            "Who looks after the {it}?", "Whom do I call about the {it}?", "Who takes care of the {it}?",
+            "Whose machine is the {it}?", "Who knows the {it} best?",
+        ),
+        "place": (
+            "Where does the {it} stand?", "In which hall is the {it}?", "Where is the {it}?",
+            "Where do I have to go for the {it}?", "Which building has the {it}?",
+        ),
+        "service": (
+            "When was the {it} last serviced?", "What was the day of the last service of the {it}?",
+            "When did the {it} have its last service?", "Date of the last service of the {it}?",
+        ),
+        "interval": (
+            "How often is the {it} serviced?", "After how long must the {it} be serviced?",
+            "When does the {it} need a service again?", "Service interval of the {it}?",
+        ),
+        "speed": (
+            "How fast does the {it} run?", "What is the speed of the {it}?", "How fast is the {it}?",
+            "Which speed does the {it} reach?", "Speed of the {it}?",
+        ),
+        "key": (
+            "Where is the key of the {it}?", "Where do I find the key for the {it}?", "I need the key of the {it}.",
+            "Where does the key for the {it} hang?", "Who has the key of the {it}, and where?",
+        ),
     },
     told={
         "pressure": (
             "The {it} may run at no more than {v}.", "Never let the {it} go over {v}.", "Limit of the {it}: {v}.",
+            "{v} is the most that the {it} can bear.", "The safety valve of the {it} opens at {v}.",
+            "The {it} is tested up to {v}.", "Keep the {it} below {v}.",
         ),
-        "oil": ("The {it} is filled with {v}.", "For the {it} only {v} is allowed.", "Oil of the {it}: {v}."),
-        "keeper": ("{v} looks after the {it}.", "The {it} is in the care of {v}.", "Ask {v} about the {it}."),
-        "place": ("You find the {it} in {v}.", "The {it} stands in {v}.", "The {it} was moved to {v}."),
-        "service": ("The last service of the {it} was on {v}.", "The {it} was serviced on {v}."),
-        "interval": ("The {it} has to be serviced every {v}.", "Service the {it} every {v}."),
-        "speed": ("The {it} turns at {v}.", "In use the {it} reaches {v}.", "Speed of the {it}: {v}."),
-        "key": ("The key of the {it} hangs {v}.", "The key for the {it} is kept {v}."),
+        "oil": (
+            "The {it} is filled with {v}.", "For the {it} only {v} is allowed.", "Oil of the {it}: {v}.",
+            "{v} goes into the {it}.", "Fill up the {it} with {v} once a month.", "The {it} runs on {v}.",
+        ),
+        "keeper": (
+            "{v} looks after the {it}.", "The {it} is in the care of {v}.", "Ask {v} about the {it}.",
+            "If the {it} stops, call {v}.", "{v} knows all about the {it}.", "Keeper of the {it}: {v}.",
+        ),
+        "place": (
+            "You find the {it} in {v}.", "The {it} stands in {v}.", "The {it} was moved to {v}.", "The {it} is in {v}.",
+            "In {v} there is the {it}.", "We have put the {it} in {v}.",
+        ),
+        "service": (
+            "The last service of the {it} was on {v}.", "The {it} was serviced on {v}.",
+            "On {v} the {it} was serviced.", "Last service, {it}: {v}.", "The {it} has not been serviced since {v}.",
+        ),
+        "interval": (
+            "The {it} has to be serviced every {v}.", "Service the {it} every {v}.", "Every {v} the {it} is serviced.",
+            "The {it} is due for a service after {v}.", "Service interval, {it}: {v}.",
+        ),
+        "speed": (
+            "The {it} turns at {v}.", "In use the {it} reaches {v}.", "Speed of the {it}: {v}.",
+            "The {it} is set to {v}.", "The {it} goes at {v} and no faster.", "At full load the {it} makes {v}.",
+        ),
+        "key": (
+            "The key of the {it} hangs {v}.", "The key for the {it} is kept {v}.", "{v} there is the key of the {it}.",
+            "Put the key of the {it} back {v}.", "The key to the {it}: {v}.",
+        ),
     },
-    people=tuple("Mira Solberg|Kofi Okafor|Pavel Novak|Aisha Haddad|Tomas Keller|Ingrid Larsen|Emil Brandt".split("|")),
-    halls=("hall 3", "the north wing", "the cellar", "building B", "the yard", "hall 7, gate 2"),
-    oils=("ISO VG 46", "HLP 32", "SAE 10W-40", "CLP 220", "food-grade oil H1"),
+    person=person,
+    halls=(
+        "hall 3", "the north wing", "the cellar", "building B", "the yard", "hall 7, gate 2", "the paint shop",
+        "hall 12", "the tool room", "building K, first floor", "the south gallery", "the loading bay", "hall 5b",
+        "the pit", "the east tower", "room 204", "the pump house", "shed 9", "the clean room", "hall 1, line 4",
+    ),
+    oils=(
+        "ISO VG 46", "HLP 32", "SAE 10W-40", "CLP 220", "food-grade oil H1", "HLP 68", "ISO VG 100", "SAE 30", "ATF",
+        "rapeseed oil", "CLP 150", "white oil", "ISO VG 22", "SAE 15W-40", "silicone oil", "HEES 46",
+    ),
     other=(
         "Wear ear protection.", "Visitors sign in at the gate.", "The canteen closes at two.",
-        "Report every leak at once.",
-        "Nobody works alone at night.", "Keep the doors shut.", "The manual is being rewritten.",
+        "Report every leak at once.", "Nobody works alone at night.", "Keep the doors shut.",
+        "The manual is being rewritten.", "The fire drill is on Friday.", "Forklifts have priority.",
+        "Helmets are in the locker.", "Lights go out at ten.", "The new shift plan hangs at the entrance.",
+        "Do not feed the cat.", "Write faults into the book.", "Tools go back to their place.", "The fence is live.",
     ),
 )  # fmt: skip
 VALID = Words(
-    series=("QN", "WE", "ZG", "FU"),
+    series=one_of("QN", "WE", "ZG", "FU"),
     kinds=("saw", "crane", "furnace", "dryer", "blower"),
     asked={
         "pressure": ("Up to which pressure can I use the {it}?",),
@@ -88,7 +149,7 @@ VALID = Words(
         "speed": ("The {it} works at {v}.",),
         "key": ("Look {v} for the key of the {it}.",),
     },
-    people=("Nadia Vasquez", "Oskar Holm", "Leyla Ahmadi", "Simon Falk"),
+    person=one_of("Nadia Vasquez", "Oskar Holm", "Leyla Ahmadi", "Simon Falk"),
     halls=("hall 11", "the west annex", "the old store"),
     oils=("ISO VG 68", "HVLP 22", "PAO 150"),
     other=("No smoking on the site.", "The lift is out of order.", "Spare fuses are in the office."),
@@ -113,7 +174,7 @@ def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
 
 def _question(rng: random.Random, words: Words) -> tuple[str, dict[str, object]]:
     kinds = rng.sample(words.kinds, 3)
-    machines = [f"{kind} {rng.choice(words.series)}-{rng.randint(10, 99)}" for kind in kinds]
+    machines = [f"{kind} {words.series(rng)}-{rng.randint(10, 99)}" for kind in kinds]
     told = rng.sample([(machine, topic) for machine in machines for topic in words.told], rng.randint(3, 8))
     values = {pair: _value(rng, words, pair[1]) for pair in told}
     sentences = [(pair, rng.choice(words.told[pair[1]]).format(it=pair[0], v=values[pair])) for pair in told]
@@ -147,5 +208,6 @@ def _value(rng: random.Random, words: Words, topic: str) -> str:
         case "key":
             place, thing = rng.choice(("behind", "beside", "above")), rng.choice(("door", "desk", "locker"))
             return f"{place} {thing} {rng.randint(1, 60)}"
-    choices = {"keeper": words.people, "place": words.halls, "oil": words.oils}
-    return rng.choice(choices[topic])
+        case "keeper":
+            return words.person(rng)
+    return rng.choice({"place": words.halls, "oil": words.oils}[topic])

@@ -21,5 +21,5 @@ task = Task(
     instruction="Answer the question from the passages.",
     limits=Limits(context=768),
     gates=Gates(records_right=0.60),
-    training=Training(epochs=2, batch=4, learning_rate=1e-3, synthetic_train=1600, synthetic_valid=200),
+    training=Training(epochs=1, batch=4, learning_rate=1e-3, synthetic_train=3200, synthetic_valid=200),
 )

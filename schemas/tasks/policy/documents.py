@@ -14,10 +14,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from boardwright.schemas.examples import Example
+from boardwright.schemas.names import last_name, one_of, town
 
 LIMITS = {"meal": 40, "night": 160, "taxi": 60, "train": 250}
 ALLOWED = {"pre_approved", "within_policy"}
@@ -26,10 +27,10 @@ DAYS = 90
 
 @dataclass(frozen=True)
 class Words:
-    """What one part writes with. {who}, {place}, {amount} and {days} are filled in."""
+    """What one part writes with. who, place: make a name each.  {who}, {place}, {amount} and {days} are filled in."""
 
-    who: tuple[str, ...]
-    places: tuple[str, ...]
+    who: Callable[[random.Random], str]
+    place: Callable[[random.Random], str]
     things: dict[str, tuple[str, ...]]
     work: tuple[str, ...]
     private: tuple[str, ...]
@@ -43,39 +44,79 @@ class Words:
 
 
 TRAIN = Words(
-    who=tuple("Okafor Novak Lindqvist Haddad Moretti Jansen Kowalski Petrov Duarte Keller Aziz Brandt Costa".split()),
-    places=tuple("Lyon Graz Porto Leeds Turku Ghent Brno Malmo Bilbao Essen Cork Parma Lublin".split()),
+    who=last_name,
+    place=town,
     things={
-        "meal": ("lunch in {place}", "dinner at a restaurant in {place}", "breakfast near the station of {place}"),
-        "night": ("one night in a hotel in {place}", "a room in {place} for one night"),
-        "taxi": ("a taxi in {place}", "a cab from the airport to {place}"),
-        "train": ("a train ticket to {place}", "the rail fare to {place} and back"),
+        "meal": (
+            "lunch in {place}", "dinner at a restaurant in {place}", "breakfast near the station of {place}",
+            "a meal for myself in {place}", "a pizza in {place}", "food at the airport of {place}", "brunch in {place}",
+            "a three-course menu in {place}",
+        ),
+        "night": (
+            "one night in a hotel in {place}", "a room in {place} for one night", "a hotel night in {place}",
+            "sleeping at the station hotel in {place}", "bed and breakfast in {place}, one night",
+            "one night at a guest house in {place}",
+        ),
+        "taxi": (
+            "a taxi in {place}", "a cab from the airport to {place}", "the taxi to the customer in {place}",
+            "a taxi at night through {place}", "a cab to the station of {place}", "a ride by cab in {place}",
+        ),
+        "train": (
+            "a train ticket to {place}", "the rail fare to {place} and back", "the train from {place}",
+            "a seat on the night train to {place}", "the express to {place}", "a railway ticket, {place} and back",
+        ),
     },
     work=(
-        "Met a client there.", "It was for the trade fair.", "On the way to the plant.", "Training with the team.",
-        "",
+        "Met a client there.", "It was for the trade fair.", "On the way to the plant.", "Training with the team.", "",
+        "We installed the new line.", "It was part of the project.", "I gave a talk there.",
+        "The customer had asked for me.", "Interviews with applicants.", "A workshop with our partners.",
+        "I repaired the machine there.",
     ),
     private=(
         "It was on my holiday.", "My family came along, I was off work.", "A birthday present for my sister.",
-        "I was there over the weekend to see friends.", "This was for my own flat.",
+        "I was there over the weekend to see friends.", "This was for my own flat.", "I went there for a wedding.",
+        "My wife and I celebrated our anniversary.", "It had nothing to do with work.", "A trip with my football club.",
+        "I spent a free day there.", "It was for my son's school trip.", "I visited my parents.",
     ),
-    receipt=("Receipt attached.", "See the enclosed receipt.", "The bill is in the appendix."),
+    receipt=(
+        "Receipt attached.", "See the enclosed receipt.", "The bill is in the appendix.", "Receipt: see photo.",
+        "I have added the receipt.", "The receipt comes with this mail.", "Bill attached.", "Here is the receipt.",
+    ),
     no_receipt=(
         "I lost the receipt.", "There is no receipt.", "The driver gave me no bill.",
-        "Receipt not to be found any more.",
+        "Receipt not to be found any more.", "I forgot to ask for a receipt.", "The receipt was thrown away.",
+        "No bill was handed out.", "The receipt fell into the water and is gone.", "I can't show a receipt.",
+        "They did not print a receipt.",
     ),
-    age=("{days} days ago", "It dates back {days} days.", "That was {days} days before today."),
-    alcohol=("Two glasses of wine included.", "With a beer.", "The bill has a bottle of champagne on it."),
-    dry=("Water and coffee only.", "No drinks on the bill.", "", ""),
+    age=(
+        "{days} days ago", "It dates back {days} days.", "That was {days} days before today.", "Spent {days} days ago.",
+        "I paid it {days} days ago.", "Since then {days} days went by.", "It is {days} days old.", "Age: {days} days.",
+    ),
+    alcohol=(
+        "Two glasses of wine included.", "With a beer.", "The bill has a bottle of champagne on it.",
+        "And a whisky after.", "One gin and tonic is on it.", "I drank a pint of lager.",
+        "A glass of port came with the cheese.", "It includes three cocktails.", "There was sparkling wine.",
+        "With a small schnapps.",
+    ),
+    dry=(
+        "Water and coffee only.", "No drinks on the bill.", "", "", "With a lemonade.", "An apple juice came with it.",
+        "Without any alcohol.", "Tea was free.", "I only had mineral water.",
+    ),
     approved=(
         "{who} approved it before the trip.", "Approved in advance by my manager {who}.",
-        "My head of department agreed to the price beforehand.",
+        "My head of department agreed to the price beforehand.", "{who} said yes to the price before I booked.",
+        "I had the written approval of {who} before.", "The sum was cleared with {who} in advance.",
+        "Before I paid, {who} allowed it.", "Prior approval: {who}.",
     ),
-    not_approved=("{who} will certainly agree.", "I have not asked anybody.", "", "", ""),
+    not_approved=(
+        "{who} will certainly agree.", "I have not asked anybody.", "", "", "", "{who} has not answered yet.",
+        "Approval is still to come.", "There was no time to ask {who}.", "{who} only heard of it later.",
+        "I asked {who} afterwards.",
+    ),
 )  # fmt: skip
 VALID = Words(
-    who=tuple("Vasquez Holm Berger Nakamura Silva Winter Popescu Laurent".split()),
-    places=tuple("Nantes Linz Braga York Tampere Bruges Ostrava Uppsala".split()),
+    who=one_of(*"Vasquez Holm Berger Nakamura Silva Winter Popescu Laurent".split()),
+    place=one_of(*"Nantes Linz Braga York Tampere Bruges Ostrava Uppsala".split()),
     things={
         "meal": ("a supper in {place}", "a midday meal in {place}"),
         "night": ("an overnight stay in {place}", "a night at an inn in {place}"),
@@ -139,4 +180,4 @@ def _claim(rng: random.Random, words: Words) -> tuple[str, str]:
         "pre_approved": approved,
     }
     rule = next((name for name, holds in checks.items() if holds), "over_limit" if over else "within_policy")
-    return text.format(who=rng.choice(words.who), place=rng.choice(words.places), days=days), rule
+    return text.format(who=words.who(rng), place=words.place(rng), days=days), rule

@@ -20,5 +20,5 @@ task = Task(
     instruction="Is this claim allowed, and by which rule?",
     limits=Limits(context=384),
     gates=Gates(records_right=0.70),
-    training=Training(epochs=2, batch=8, learning_rate=1e-3, synthetic_train=1600, synthetic_valid=200),
+    training=Training(epochs=1, batch=8, learning_rate=1e-3, synthetic_train=3200, synthetic_valid=200),
 )

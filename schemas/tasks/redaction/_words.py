@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from boardwright.schemas.names import coined, first_name, last_name, one_of, syllables, town
+
 
 @dataclass(frozen=True)
 class Words:
@@ -27,53 +29,6 @@ class Words:
     closed: tuple[str, ...]
 
 
-def one_of(*these: str) -> Callable[[random.Random], str]:
-    """Any of a few."""
-    return lambda rng: rng.choice(these)
-
-
-FIRST = (
-    "Mira Jonas Aisha Pavel Lucia Tomas Ingrid Kofi Yara Emil Noor Felix Greta Hugo Salma Viktor Clara Omar Lena Marco "
-    "Ines Anton Freya Bilal Petra Rafael Sofie Dario Hanna Milan Joan Grace Wei Amir Agnes Albert Alina Andrea Arthur "
-    "Astrid Beatriz Benjamin Birgit Bogdan Camille Carlos Charlotte Chen Daniel Deniz Diego Dorothea Edward Elena Erik "
-    "Esther Fatima Fiona Florian Gabriel George Gisela Gustav Harriet Helene Henrik Hiroshi Ibrahim Ida Ilse Irina "
-    "Isabel Jacob Jana Javier Jens Johanna Jorge Julia Kai Karim Katarina Kenji Khalid Klara Kwame Lars Laura Leon "
-    "Lidia Linh Louis Ludwig Magda Malik Manuel Margaret Maria Martin Matteo Max Mehmet Michael Mohammed Monika "
-    "Moritz Natalia Niamh Nicolas Nina Olga Oliver Pablo Paul Pauline Philippa Priya Quentin Rania Rebecca Richard "
-    "Robert Rosa Ruth Sabine Samuel Sara Sean Selma Sergei Silvia Susanne Svea Tamara Theo Thomas Tim "
-    "Ulrike Uwe Valentina Vera Walter Wilhelm Xenia Yasmin Yuki Zofia Zoe Anne-Marie Jean-Luc"
-).split()
-LAST = (
-    "Solberg Okafor Novak Lindqvist Haddad Moretti Jansen Kowalski Petrov Duarte Keller Aziz Brandt Costa Dubois "
-    "Eriksen Farkas Gruber Horvat Ibrahim Kaya Larsen Meyer Nilsson Ortega O'Brien Smith-Jones Wang Baker Cooper Clark "
-    "Hughes Walker Young Murphy Schmidt Weber Wagner Fuchs Vogel Zimmermann Rossi Ricci Bruno Garcia Lopez Ramos Leroy "
-    "Moreau Fontaine Tanaka Suzuki Kim Park Nguyen Tran Singh Patel Khan Mensah Diallo Abebe Sharma van_Dijk de_Boer "
-    "Virtanen Korhonen Kask Balint Dvorak Marek Ivanova Popov Yilmaz Demir McLeod Fitzgerald Byrne Lund Dahl Bakke"
-).split()
-STARTS = [*"b br c ch d dr f g gr h j k kl l m n p pr r s sch st t tr v w z".split(), ""]
-VOWELS = "a a e e i o o u ei au ie".split()
-ENDS = [*"ck d ff l ll ls m n n nd ng nn r r rd rg rt s ss t tt x z".split(), "", "", ""]
-TAILS = "berg er ez feld ho i ini ka ke man mann o os ov sen ski son ström thal ti to ton ura wood".split()
-
-
-def syllables(rng: random.Random, count: int) -> str:
-    """A word that no language has, in lower case."""
-    return "".join(rng.choice(STARTS) + rng.choice(VOWELS) + rng.choice(ENDS) for _ in range(count))
-
-
-def coined(rng: random.Random) -> str:
-    """A proper name of people, firms or places."""
-    return (syllables(rng, rng.choice((1, 1, 2))) + rng.choice(TAILS)).capitalize()
-
-
-def _first(rng: random.Random) -> str:
-    return rng.choice(FIRST)
-
-
-def _last(rng: random.Random) -> str:
-    return rng.choice(LAST).replace("_", " ") if rng.random() < 0.4 else coined(rng)
-
-
 STREETS = (
     "{p}weg {n}", "{n} {p} Lane", "Rue {p} {n}", "{p}str. {n}a", "{n} {p} Road, Flat {d}", "Via {p} {n}",
     "{p}straße {n}", "{n} {p} Street", "{n} rue de {p}", "Avenida {p} {n}", "{p}gatan {n}", "{n}b {p} Avenue",
@@ -81,19 +36,11 @@ STREETS = (
     "Am {p} {n}", "An der {p} {n}", "Lindenweg {n}", "{n} Mill Lane", "Rue du Port {n}", "Hauptstr. {n}a",
     "{n} Station Road, Flat {d}", "Via Roma {n}", "{n} Church Hill", "Bahnhofstr. {n}", "{n} High Street",
 )  # fmt: skip
-TOWNS = (
-    "Köln Leeds Lyon Graz Cork Milano Bristol Essen Turku Ghent Brno Malmö Bilbao Parma Lublin Porto Dresden Nantes "
-    "Aarhus Bergen Galway Basel Torino Sevilla Utrecht Poznan Debrecen Split Varna Derby Kassel Lille"
-).split()
 
 PRODUCTS = (
     "boiler", "lamp", "washing machine", "kettle", "bike", "router", "garden chair", "coffee machine", "heat pump",
     "phone", "drill", "mattress", "printer", "camera", "headset", "tent", "freezer", "keyboard", "sofa", "thermostat",
     "vacuum cleaner", "radio", "toaster", "pressure cooker", "solar panel", "lawn mower", "watch", "door lock",
-)  # fmt: skip
-FIRMS = (
-    "GmbH", "Ltd", "AG", "S.A.", "& Co.", "Inc.", "Oy", "S.r.l.", "AB", "B.V.", "plc", "KG", "& Sons", "Group", "Tools",
-    "Systems", "Electric", "Motors", "Bank", "Insurance", "Foods", "Logistics",
 )  # fmt: skip
 
 
@@ -103,11 +50,11 @@ def _street(rng: random.Random) -> str:
 
 
 def _town(rng: random.Random) -> str:
-    town = rng.choice(TOWNS) if rng.random() < 0.5 else coined(rng)
+    name = town(rng)
     letters = "".join(rng.choices("ABDEGHLMNSWY", k=2))
     form = rng.choice(("{five} {t}", "{four} {t}", "{t}", "{t} {u}{a} {b}{v}", "{three} {two} {t}", "D-{five} {t}"))
     return form.format(
-        t=town, u=town[0].upper() + letters[:1], v=letters, a=rng.randint(1, 29), b=rng.randint(1, 9),
+        t=name, u=name[0].upper() + letters[:1], v=letters, a=rng.randint(1, 29), b=rng.randint(1, 9),
         five=rng.randint(10_000, 99_999), four=rng.randint(1000, 9999), three=rng.randint(100, 999),
         two=rng.randint(10, 99),
     )  # fmt: skip
@@ -119,8 +66,8 @@ def _host(rng: random.Random) -> str:
 
 
 TRAIN = Words(
-    first=_first,
-    last=_last,
+    first=first_name,
+    last=last_name,
     street=_street,
     town=_town,
     host=_host,
@@ -149,6 +96,15 @@ TRAIN = Words(
         "Charge {card}.", "Visa {card}, {name}", "Transfer {amount} to {account}.", "Bank: {account} ({name})",
         "I am in from nine, {phone}.", "Username {email}, and the order is {order}.", "Ich bin {name}.",
         "Meine Nummer ist {phone}.", "Je suis {name}, {address}.", "Geboren am {birthdate} in {place}.",
+        "{name} lives next door.", "{name} has the key and is at home until {hour}.",
+        "{name} works for {firm} in {place}.", "{name} can let you in.", "{name} told me about the {product}.",
+        "{name} and {name2} were there.", "{name} paid {amount} on {day}.", "{name} repaired it for {amount}.",
+        "{name}, my husband, was born on {birthdate}.", "{first} knows more than I do.",
+        "{name} is reachable all day: {phone}.", "{name} takes calls from {hour} on {phone}.",
+        "{last} is the name on the door.", "{name} may answer for me, {email}.",
+        "{name} should be written to at {address}.", "Then {name} came with the {product}.",
+        "Since {day} {name} has not been seen.", "{name}: {phone}", "{name} holds card {card}.",
+        "{name} has {id} on the card of the library.", "Not {name} but {name2} ordered it.",
     ),
     plain=(
         "The parcel has not arrived since {day}.", "I ordered two of the {product} from {firm} for {amount}.",
@@ -169,6 +125,10 @@ TRAIN = Words(
         "Update {release} of {day} broke it.", "Our office moves to {place} in {year}.", "Article no. {order}",
         "Nothing helped so far.", "I will not buy at {firm} again.", "Delivery note {order}, {count} boxes.",
         "The {firm} app asks for an update.", "Send me the {product} in blue.", "It has been {count} weeks.",
+        "{firm} can't be reached before {hour}.", "{place} has no shop that can repair it.",
+        "{firm} will call on {day}.", "{place} and {place2} are on the same line.", "{code} is what the screen shows.",
+        "{firm} took it back for {amount}.", "{order} is the number on the box.", "{day} was a holiday in {place}.",
+        "{firm} and {firm2} blame each other.",
     ),
     opened=(
         "Hello,", "Dear support team,", "Hi there,", "Good morning,", "", "", "Dear {firm},", "Hi {first},", "Hey,",

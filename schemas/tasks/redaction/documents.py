@@ -13,8 +13,9 @@ import re
 from collections.abc import Callable, Iterator
 
 from boardwright.schemas.examples import Example
+from boardwright.schemas.names import firm, town
 
-from ._words import FIRMS, PARTS, PRODUCTS, TOWNS, Words, coined
+from ._words import PARTS, PRODUCTS, Words
 
 MOST = 8
 
@@ -114,10 +115,6 @@ def _day(rng: random.Random) -> str:
     return day.strftime(form)
 
 
-def _firm(rng: random.Random) -> str:
-    return f"{coined(rng)} {rng.choice(FIRMS)}"
-
-
 def _code(rng: random.Random) -> str:
     """Of an error, a part or a model."""
     letters = "".join(rng.choices("ABCDEFGHKLMNPRSTVWXZ", k=2))
@@ -142,10 +139,6 @@ def _release(rng: random.Random) -> str:
     return rng.choice(("", "", "v")) + ".".join(parts)
 
 
-def _place(rng: random.Random) -> str:
-    return rng.choice(TOWNS) if rng.random() < 0.6 else coined(rng)
-
-
 # Slots with personal data.
 MAKERS: dict[str, Callable[[random.Random, Words, str, str], str]] = {
     "name": _name,
@@ -162,13 +155,13 @@ MAKERS: dict[str, Callable[[random.Random, Words, str, str], str]] = {
 # What looks like data, and is no person's.
 DECOYS: dict[str, Callable[[random.Random], str]] = {
     "day": _day,
-    "firm": _firm,
+    "firm": firm,
     "product": lambda rng: rng.choice(PRODUCTS),
     "code": _code,
     "order": _order,
     "amount": _amount,
     "release": _release,
-    "place": _place,
+    "place": town,
     "hour": lambda rng: f"{rng.randrange(24)}:{rng.randrange(60):02}",
     "year": lambda rng: str(rng.randrange(1950, 2027)),
     "age": lambda rng: str(rng.randrange(18, 99)),

@@ -26,7 +26,7 @@ task = Task(
     record=Message,
     instruction="List the personal data of the text.",
     limits=Limits(context=1280, windows=True),
-    # The one field is a whole list, of which 200 tell no single point; what leaks is judged by the threshold.
-    gates=Gates(records_right=0.70, tolerance=0.03),
-    training=Training(epochs=2, batch=4, learning_rate=1e-3, synthetic_train=2000, synthetic_valid=200),
+    # What leaks is judged by the threshold.
+    gates=Gates(records_right=0.70),
+    training=Training(epochs=1, batch=4, learning_rate=1e-3, synthetic_train=4500, synthetic_valid=200),
 )

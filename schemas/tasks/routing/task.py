@@ -20,5 +20,5 @@ task = Task(
     escalate={"intent": ("out_of_scope",)},
     limits=Limits(context=320),
     gates=Gates(records_right=0.80),
-    training=Training(epochs=2, batch=8, learning_rate=1e-3, synthetic_train=1200, synthetic_valid=200),
+    training=Training(epochs=1, batch=8, learning_rate=1e-3, synthetic_train=2400, synthetic_valid=200),
 )

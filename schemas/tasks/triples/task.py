@@ -28,5 +28,5 @@ task = Task(
     instruction="List the triples of the text.",
     limits=Limits(context=1024),
     gates=Gates(records_right=0.60),
-    training=Training(epochs=2, batch=4, learning_rate=1e-3, synthetic_train=1400, synthetic_valid=150),
+    training=Training(epochs=1, batch=4, learning_rate=1e-3, synthetic_train=2800, synthetic_valid=150),
 )
