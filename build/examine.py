@@ -6,17 +6,19 @@ Knows nothing of how it was trained: it asks the merged checkpoint through the h
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from boardwright.build.training_figures import Examined, Score, Value
+from boardwright.build.walk import leaves
 from boardwright.device.drafts import Model
 from boardwright.device.harness import Harness
 from boardwright.schemas.compare import score
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.records import spell
+from boardwright.schemas.shape import ObjectShape
 from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task
 
@@ -48,16 +50,18 @@ def examine(
         held_out=_score(task, golds, outputs),
         copied=_share(known, outputs),
         copied_gold=_share(known, golds),
-        over_represented=over_represented(golds, outputs),
+        over_represented=over_represented(task.shape, golds, outputs),
     )
 
 
-def over_represented(golds: Sequence[dict[str, Any]], outputs: Sequence[dict[str, Any] | None]) -> list[Value]:
+def over_represented(
+    shape: ObjectShape, golds: Sequence[dict[str, Any]], outputs: Sequence[dict[str, Any] | None]
+) -> list[Value]:
     """Values that come out far more often than the gold records have them, the most so first.
 
     Of lists, items count one by one, wherever they stand."""
     wanted, got = (
-        Counter(leaf for record in records if record is not None for leaf in leaves(record))
+        Counter((path, spell(value)) for one in records if one is not None for path, value, _ in leaves(shape, one))
         for records in (golds, outputs)
     )
     over = [
@@ -66,18 +70,6 @@ def over_represented(golds: Sequence[dict[str, Any]], outputs: Sequence[dict[str
         if count >= TIMES * wanted[field, value] and count - wanted[field, value] >= MORE
     ]
     return sorted(over, key=lambda one: (one.gold - one.got, one.field, one.value))[:NAMED]
-
-
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """(path, spelling) of each value that holds no other; an item of a list has the path of the list and "[]"."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from leaves(inner, f"{path}.{name}" if path else name)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from leaves(inner, f"{path}[]")
-    else:
-        yield path, spell(value)
 
 
 def _ask(task: Task, model: Path, drafts: Model, examples: Sequence[Example]) -> list[dict[str, Any] | None]:

@@ -47,7 +47,7 @@ VERSIONS = {
     "round": 2,
     "onnx": 1,
     "evaluate": 5,
-    "examine": 1,
+    "examine": 2,
     "golden": 6,
     "measure": 4,
 }

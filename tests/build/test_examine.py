@@ -2,53 +2,69 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
-from boardwright.build.examine import examine, leaves, over_represented
+from boardwright.build.examine import examine, over_represented
 from boardwright.build.training_figures import Examined, Score, Value
 from boardwright.schemas.examples import Example
+from boardwright.schemas.fields import Items, Text
+from boardwright.schemas.shape import shape_of
 from boardwright.schemas.task import load_task
+
+
+class Paid(BaseModel):
+    currency: Literal["EUR", "USD", "GBP", "CHF"] | None
+    vendor: Annotated[str, Text(20)]
+
+
+class Line(BaseModel):
+    kind: Literal["a", "b"]
+    tags: Annotated[list[Literal["x", "y"]], Items(9)]
+
+
+class Order(BaseModel):
+    lines: Annotated[list[Line], Items(9)]
 
 
 def records(*currencies: str | None) -> list[dict[str, Any]]:
     return [{"currency": one, "vendor": f"vendor {number}"} for number, one in enumerate(currencies)]
 
 
+def over(golds: Sequence[dict[str, Any]], got: Sequence[dict[str, Any] | None]) -> list[Value]:
+    return over_represented(shape_of(Paid), golds, got)
+
+
 def test_a_value_that_comes_out_far_too_often_is_named() -> None:
     golds = records("EUR", "EUR", "USD", "GBP", "CHF", "USD")
     got = records("EUR", "EUR", "EUR", "EUR", "EUR", "USD")
-    assert over_represented(golds, got) == [Value("currency", '"EUR"', 2, 5)]
+    assert over(golds, got) == [Value("currency", '"EUR"', 2, 5)]
 
 
 def test_chance_is_not_named() -> None:
     golds = records(*["EUR"] * 20, *["USD"] * 20)
-    assert over_represented(golds, records(*["EUR"] * 26, *["USD"] * 14)) == []
-    assert over_represented(golds[:2], records("CHF", "CHF")) == []
+    assert over(golds, records(*["EUR"] * 26, *["USD"] * 14)) == []
+    assert over(golds[:2], records("CHF", "CHF")) == []
 
 
 def test_nothing_is_a_value_too_and_a_failed_record_has_none() -> None:
     golds = records("EUR", "USD", "GBP", "CHF")
-    assert over_represented(golds, [*records(None, None, None), None]) == [Value("currency", "null", 0, 3)]
+    assert over(golds, [*records(None, None, None), None]) == [Value("currency", "null", 0, 3)]
 
 
 def test_the_most_frequent_excess_comes_first() -> None:
-    golds = [{"a": number, "b": number} for number in range(9)]
-    got = [{"a": 0, "b": 1 if number < 5 else number} for number in range(9)]
-    assert [one.field for one in over_represented(golds, got)] == ["a", "b"]
+    golds = records(*["EUR", "USD", "GBP"] * 3)
+    got = [{"currency": "EUR", "vendor": "x" if number < 5 else f"vendor {number}"} for number in range(9)]
+    assert [one.field for one in over(golds, got)] == ["currency", "vendor"]
 
 
 def test_items_of_a_list_count_one_by_one() -> None:
-    record = {"lines": [{"sku": "a", "n": 1}, {"sku": "b", "n": 1}], "tags": ["x"], "of": {"it": True}}
-    assert list(leaves(record)) == [
-        ("lines[].sku", '"a"'),
-        ("lines[].n", "1"),
-        ("lines[].sku", '"b"'),
-        ("lines[].n", "1"),
-        ("tags[]", '"x"'),
-        ("of.it", "true"),
-    ]
+    lines = [{"kind": "a", "tags": ["x", "x"]}, {"kind": "b", "tags": ["x"]}]
+    found = over_represented(shape_of(Order), [{"lines": []}], [{"lines": lines}])
+    assert found == [Value("lines[].tags[]", '"x"', 0, 3)]
 
 
 class Parrot:
