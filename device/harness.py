@@ -6,7 +6,7 @@ Knows nothing of files, bundles or commands. Owns one engine; use it from one th
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -318,11 +318,11 @@ class Harness:
         """The task's shape within its limits.output: how long texts and lists can get here."""
         return self._shape
 
-    def escalate(self, record: BaseModel, confidence: Mapping[str, float]) -> list[str]:
-        """The fields that the bundle's threshold, or the task, sends to a person."""
+    def escalate(self, record: BaseModel, confidence: Mapping[str, float], crowded: Collection[str] = ()) -> list[str]:
+        """The fields that the bundle's threshold, or the task, sends to a person, and those named as crowded."""
         unsure = doubtful(confidence, self._calibration.threshold) if self._calibration else []
         said = self.task.escalated(record)
-        return [name for name in self.task.record.model_fields if name in unsure or name in said]
+        return [name for name in self.task.record.model_fields if name in unsure or name in said or name in crowded]
 
     def _spans(self, record: BaseModel, text: str) -> dict[str, tuple[int, int]]:
         spans: dict[str, tuple[int, int]] = {}

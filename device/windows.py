@@ -134,6 +134,7 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
         return results[0]
     values: dict[str, Any] = {}
     spans, likely, confidence = {}, {}, {}
+    crowded: list[str] = []  # lists with no room for all that the windows hold: somebody has to look
     for name, shape in harness.task.shape.fields:
         inner = bare(shape)
         if isinstance(inner, ListShape):
@@ -141,6 +142,7 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
             for one in results:
                 joined += [item for item in getattr(one.record, name) or [] if item not in joined]
             values[name] = joined[: inner.max_items]
+            crowded += [name] if len(joined) > inner.max_items else []
             source = min(range(len(results)), key=lambda at: results[at].log_probabilities[name])
         else:
             source = _best(name, results)
@@ -170,7 +172,7 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
         spans=spans,
         log_probabilities=likely,
         confidence=confidence,
-        escalate=harness.escalate(record, confidence),
+        escalate=harness.escalate(record, confidence, crowded),
         shortened=any(one.shortened for one in results),
     )
 

@@ -87,6 +87,17 @@ def test_a_single_document_may_be_long_too() -> None:
     assert record == Letter(sender="Ann Lee", kind="bill", tags=["a", "b"])
 
 
+def test_items_that_have_no_room_in_the_list_send_it_to_a_person() -> None:
+    cut = windows(LONG, harness(wants({})).document_room, lambda piece: len(piece.encode()))
+    outputs = {
+        LONG[one.start : one.end]: f'{{"sender":null,"kind":"bill","tags":["a{at}","b{at}"]}}'
+        for at, one in enumerate(cut)
+    }
+    result = harness(wants(outputs)).extract(LONG)
+    assert isinstance(result.record, Letter) and result.record.tags[:2] == ["a0", "b0"]
+    assert result.escalate == ["tags"]
+
+
 def test_a_document_that_fails_is_told_by_its_place_among_documents() -> None:
     student, _ = student_of(LONG, harness(wants({})).document_room)
     torn = BadDocument("Torn.", where="b.txt")
