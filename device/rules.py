@@ -41,6 +41,17 @@ _OF_A_PERSON = (
     r"(?:(?!order|invoice|article|ticket|error|part|serial|rechnung|bestell|artikel|commande|facture|pedido|factura)"
     r"[^\d\n]){0,48}?(?:no|nr|num|number|nummer|n[uú]mero|numéro|n[°º]|(?<![^\W_])id|[:#])[ .:#]{0,3})"
 )
+# What stands before the day that somebody was born on; only small words and marks come between.
+_OF_A_BIRTH = (
+    r"(?i:(?<![^\W_])(?:born|birth|birth ?da(?:y|te)|d\.?o\.?b\.?|geb\.?|geboren|geburtstag|geburtsdatum|née?|"
+    r"naissance|nacid[oa]|nacimiento|cumpleaños|nascita|urodzon[ya])(?![^\W_])"
+    r"[ .:,(]{0,3}(?:(?:on|the|am|is|le|el|fecha|date|day)[ :]{1,2}){0,2})"
+)
+_DAY = (
+    r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.](?:\d{4}|\d{2})"
+    r"|\d{1,2}(?:\.|st|nd|rd|th|er)? (?:of |de )?[^\W\d_]{3,10}\.?,? (?:de )?\d{4}"
+    r"|[^\W\d_]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
+)
 _WORD = r"(?=[^\W\d_a-z])[^\W\d_]{1,30}"  # with a capital
 _TOWN = (
     rf"(?:(?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{2,3}} \d{{2,3}}) {_WORD}"
@@ -59,6 +70,7 @@ RULES = (
         "number",
         before=_OF_A_PERSON,
     ),
+    Rule("birthdate", rf"{_DAY}(?!\d)", before=_OF_A_BIRTH),
     Rule("address", rf"(?<![^\W_]){_STREET}(?:, ?|,?\n){_TOWN}(?![^\W_])"),
     Rule("email", r"[\w.+%'~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     Rule("account", r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,30}", "iban"),

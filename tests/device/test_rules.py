@@ -47,6 +47,13 @@ def found(text: str) -> set[str]:
         ("Kundennummer 1234567", "id:1234567"),
         ("Passport: X1234567.", "id:X1234567"),
         ("Numéro d'adhérent n° 44-812/7", "id:44-812/7"),
+        ("Birthday: 1940-03-07 Client", "birthdate:1940-03-07"),
+        ("Ada Lee, born 22/09/2002, of York", "birthdate:22/09/2002"),
+        ("Date of birth 4 May 1985.", "birthdate:4 May 1985"),
+        ("D.O.B.: May 4th, 1985", "birthdate:May 4th, 1985"),
+        ("geb. 04.05.85 in Linz", "birthdate:04.05.85"),
+        ("Geburtsdatum: 4. März 1985", "birthdate:4. März 1985"),
+        ("née le 1er mai 1985", "birthdate:1er mai 1985"),
         ("I live at Calle Mayor 28, 28013 Madrid.", "address:Calle Mayor 28, 28013 Madrid"),
         ("115 Abbey Close, York YO1 7HH", "address:115 Abbey Close, York YO1 7HH"),
         ("to Rue de la Gare 4b\n75 221 Uppsala", "address:Rue de la Gare 4b\n75 221 Uppsala"),
@@ -70,6 +77,8 @@ def test_is_found(text: str, expected: str) -> None:
         "As a customer I placed order no. 2280521",
         "Customer since: 12.03.2020, tax: 249.90, member no. 12",
         "The museum in Main Street closed in 1998, Hamburg",
+        "I was born in Linz and ordered it on 12.03.2026",
+        "Born in 1985, a reborn fan since 12.03.2020",
     ],
 )
 def test_is_not_found(text: str) -> None:
