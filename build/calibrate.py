@@ -60,7 +60,8 @@ def calibrate(held: Sequence[Held], wrong: float = WRONG) -> Calibration:
     least = [(min(map(bare.of, one.log_probabilities.values()), default=0.0), one.harmful) for one in held]
     curve = _curve(least)
     fitting = [point for point in curve if point[2] <= wrong]
-    threshold = max(fitting, key=lambda p: p[1])[0] if fitting else min(curve, key=lambda p: (p[2], -p[1]))[0]
+    # Of thresholds that let the same records pass the highest: one that is less sure than all these is no known case.
+    threshold = max(fitting, key=lambda p: (p[1], p[0]))[0] if fitting else min(curve, key=lambda p: (p[2], -p[1]))[0]
     return Calibration(slope, offset, threshold, tuple(curve))
 
 

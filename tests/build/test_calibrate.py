@@ -65,6 +65,12 @@ def test_any_held_out_part_gives_a_usable_calibration(held: list[Held], wrong: f
     assert found.curve[0][1] == 1.0
 
 
+def test_what_is_less_sure_than_all_that_was_held_out_does_not_pass() -> None:
+    held = [Held({"a": -at / 10}, ()) for at in range(1, 21)]
+    found = calibrate(held)
+    assert found.of(-2.0) == found.threshold > found.of(-2.1)
+
+
 def test_what_redacts_is_held_to_its_leaks_and_lets_none_pass(tmp_path: Path) -> None:
     """Of 20 lists every other one is wrong, and the three least sure leak something."""
     lines: list[dict[str, Any]] = [

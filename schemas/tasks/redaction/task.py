@@ -28,5 +28,5 @@ task = Task(
     limits=Limits(context=1280, windows=True),
     # What leaks is judged by the threshold.
     gates=Gates(records_right=0.70),
-    training=Training(epochs=1, batch=4, learning_rate=1e-3, synthetic_train=4500, synthetic_valid=200),
+    training=Training(epochs=1, batch=4, learning_rate=1e-3, synthetic_train=4500, synthetic_valid=400),
 )
