@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEAST_TOKENS = 24
 # In place of what is found while rules look again; a character that no rule takes for a letter, digit or mark.
 MASK = "\ue000"
+# From Thai on come the scripts that put no space between words: Lao, Khmer, Chinese, Japanese.
+UNSPACED = "\u0e00"
 Source = Literal["model", "rule", "both"]
 
 
@@ -113,7 +115,8 @@ def found_by(listing: Listing, items: Iterable[dict[str, str]], text: str) -> li
         value = item[listing.text]
         # One short of the bound, too: a value does not end in the space that would be its last character.
         cut_short = len(value) >= listing.most_chars - 1
-        places = (_with_the_rest(text, value, *place) for place in occurrences(text, value, cut_short))
+        places = (_whole_words(text, *place) for place in occurrences(text, value, cut_short))
+        places = (_with_the_rest(text, value, *place) for place in places)
         found += [Span(start, end, item[listing.kind], "model") for start, end in places]
     return found
 
@@ -184,6 +187,19 @@ def occurrences(text: str, value: str, cut_short: bool = False) -> Iterator[tupl
     for start, end in places:
         line = text.find("\n", end)
         yield start, end if not cut_short else line if line >= 0 else len(text)
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """A place with what of its first and last word it leaves out: "a.lee@fjord" may stand for "thea.lee@fjord"."""
+
+    def joined(at: int) -> bool:
+        return 0 < at < len(text) and all(one.isalnum() and one < UNSPACED for one in text[at - 1 : at + 1])
+
+    while joined(start):
+        start -= 1
+    while joined(end):
+        end += 1
+    return start, end
 
 
 def _with_the_rest(text: str, value: str, start: int, end: int) -> tuple[int, int]:

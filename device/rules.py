@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from boardwright.device.first_names import FIRST_NAMES
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -53,6 +55,8 @@ _DAY = (
     r"|[^\W\d_]{3,10}\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4})"
 )
 _WORD = r"(?=[^\W\d_a-z])[^\W\d_]{1,30}"  # with a capital
+_NAME = rf"{_WORD}(?:-{_WORD})?"
+_PARTICLE = r"(?:[A-Z]\.|v[ao]n(?: de[rn]?)?|d[eiao]|bin|al|el|le|la)"  # between a first name and a surname
 _TOWN = (
     rf"(?:(?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{2,3}} \d{{2,3}}) {_WORD}"
     rf"|{_WORD},? [A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}})"
@@ -70,6 +74,7 @@ RULES = (
         "number",
         before=_OF_A_PERSON,
     ),
+    Rule("name", rf"(?<![^\W_]){_NAME}(?:(?: {_PARTICLE})* {_NAME})?(?![^\W_])", "first_name"),
     Rule("birthdate", rf"{_DAY}(?!\d)", before=_OF_A_BIRTH),
     Rule("address", rf"(?<![^\W_]){_STREET}(?:, ?|,?\n){_TOWN}(?![^\W_])"),
     Rule("email", r"[\w.+%'~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
@@ -137,6 +142,11 @@ def _number(text: str) -> bool:
     return digits >= 4 and sum(map(str.isalnum, text)) >= 5 and not _DATE.match(text) and not _PRICE.fullmatch(text)
 
 
+def _first_name(text: str) -> bool:
+    """A common first name, by itself or with what goes on like a surname."""
+    return re.split("[ -]", text, maxsplit=1)[0].casefold() in FIRST_NAMES
+
+
 def _ip(text: str) -> bool:
     try:
         ipaddress.ip_address(text)
@@ -150,5 +160,6 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "iban": _iban,
     "phone": _phone,
     "number": _number,
+    "first_name": _first_name,
     "ip": _ip,
 }

@@ -43,8 +43,10 @@ def coined(rng: random.Random) -> str:
 
 
 def first_name(rng: random.Random) -> str:
-    """A first name as people bear it."""
-    return rng.choice(FIRST)
+    """A first name, of those that many bear or coined."""
+    if rng.random() < 0.7:
+        return rng.choice(FIRST)
+    return (syllables(rng, 1) + rng.choice("a e i o u an el en ia in ina is on us ya".split())).capitalize()
 
 
 def last_name(rng: random.Random) -> str:

@@ -16,6 +16,7 @@ from boardwright.device.harness import Harness
 from boardwright.device.redact import (
     Span,
     Withheld,
+    found_by,
     leaks,
     listing_of,
     occurrences,
@@ -73,9 +74,9 @@ class TestText:
         assert done.confidence == pytest.approx(0.5, abs=0.01)  # certain to the student, which is worth 1 / (1 + e⁰)
 
     def test_every_occurrence_goes(self) -> None:
-        text = "Ada Lee: I am ADA LEE.\nCall Ada\nLee. Lee's car. Adam and lee side stay."
+        text = "Ada Lee: I am ADA LEE.\nCall Ada\nLee. Lee's car. Adage and lee side stay."
         assert redacted(text, ("Ada Lee", "name")).text == (
-            "[NAME]: I am [NAME].\nCall [NAME]. [NAME]'s car. Adam and lee side stay."
+            "[NAME]: I am [NAME].\nCall [NAME]. [NAME]'s car. Adage and lee side stay."
         )
 
     def test_a_known_half_of_a_name_takes_the_other_along(self) -> None:
@@ -241,19 +242,21 @@ def test_rules_alone_leak_nothing_that_has_a_form() -> None:
     generate = load_task("redaction").documents()
     assert generate is not None
     formed = ("email", "phone", "account", "card", "id", "address", "birthdate")
-    examples = []
-    for example in islice(generate(11, "valid"), 300):
-        items = [item for item in example.record["items"] if item["kind"] in formed]
-        examples.append(Example(example.id, example.text, {"items": items}))
+    whole = list(islice(generate(11, "valid"), 300))
+    examples = [
+        Example(one.id, one.text, {"items": [item for item in one.record["items"] if item["kind"] in formed]})
+        for one in whole
+    ]
     done = [
         natural.Redacted(replaced(example.text, spans), spans, 1.0)
         for example in examples
         for spans in [united(example.text, [])]
     ]
-    scores = redaction_scores(listing_of(load_task("redaction").shape), examples, done)
+    listing = listing_of(load_task("redaction").shape)
+    scores = redaction_scores(listing, examples, done)
     assert scores.planted > 200
     assert scores.leaked == ()
-    assert scores.precision > 0.95
+    assert redaction_scores(listing, whole, done).precision > 0.99
 
 
 def test_a_harness_is_scored_on_examples() -> None:
@@ -267,6 +270,19 @@ def test_a_harness_is_scored_on_examples() -> None:
     scores = score_redaction(harness(wants(outputs)), examples)
     assert (scores.documents, scores.withheld, scores.planted) == (3, 1, 2)
     assert (scores.leaked, scores.precision) == (("Ada Lee",), 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "left"),
+    [
+        ("thea.lee at fjord", "a.lee", "[NAME] at fjord"),
+        ("of Bergerstra\u00dfe 4", "Berger", "of [NAME] 4"),
+        ("\u6211\u53eb\u738b\u4f1f\u4f4f\u5728", "\u738b\u4f1f", "\u6211\u53eb[NAME]\u4f4f\u5728"),
+    ],
+)
+def test_a_piece_of_a_word_takes_the_word(text: str, value: str, left: str) -> None:
+    spans = found_by(listing_of(TASK.shape), [{"text": value, "kind": "name"}], text)
+    assert replaced(text, spans) == left
 
 
 def test_what_a_record_leaks_in_spite_of_rules() -> None:

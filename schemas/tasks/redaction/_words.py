@@ -141,7 +141,11 @@ TRAIN = Words(
     ),
 )  # fmt: skip
 VALID = Words(
-    first=one_of(*"Nadia Oskar Leyla Simon Bruna Kasper Dana Elias Maja Stefan Amira Ruben Thea Ivan Judith".split()),
+    # The last six are no names that a rule knows.
+    first=one_of(
+        *"Nadia Oskar Leyla Simon Bruna Kasper Dana Elias Maja Stefan Amira Ruben Thea Ivan Judith".split(),
+        *"Tjorven Ysolde Quirin Eilidh Wanja Sanjin".split(),
+    ),
     last=one_of(*"Vasquez Holm Berger Nakamura Silva Winter Popescu Laurent Ahmadi Falk Marino Stein".split()),
     street=lambda rng: rng.choice(("Am Markt {n}", "{n} Abbey Close", "Calle Mayor {n}", "Kirchgasse {n}b")).format(
         n=rng.randint(1, 140)
