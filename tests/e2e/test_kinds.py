@@ -123,6 +123,20 @@ def test_answers(house: House, student_gguf: Path, tmp_path: Path) -> None:
             assert text[start:end].replace("\n", " ") == found["answer"]
 
 
+def test_a_teacher_writes_documents_for_drawn_records(house: House, student_gguf: Path, tmp_path: Path) -> None:
+    """The student is its own teacher here: what it writes is poor, and each row tells how it came about."""
+    rows = tmp_path / "rows.jsonl"
+    ran = house.run("boardwright", "teach", "routing", "--write", "3", "--teacher", student_gguf, "-o", rows)
+    assert ran.returncode == 0, ran.stderr
+    task = load_task("routing")
+    lines = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines()]
+    assert 0 < len(lines) <= 3
+    for line in lines:
+        task.record.model_validate(line["record"])
+        assert line["text"].strip()
+        assert line["origin"]["way"] == "write" and line["origin"]["teacher"].startswith("llama.cpp")
+
+
 def test_a_bundle_of_another_kind_is_refused(house: House, student_gguf: Path, tmp_path: Path) -> None:
     bundle = _built(house, "routing", student_gguf)
     ran = house.run("boardwright-device", "redact", "--bundle", bundle, tmp_path / "..")
