@@ -6,10 +6,11 @@ Knows nothing of tasks beyond a record model to validate against.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -26,6 +27,38 @@ class Example:
 
     def line(self) -> str:
         return json.dumps({"id": self.id, "text": self.text, "record": self.record}, ensure_ascii=False)
+
+
+_WordsT = TypeVar("_WordsT")
+
+
+def stream(
+    name: str,
+    parts: Mapping[str, _WordsT],
+    draw: Callable[[random.Random, _WordsT], tuple[str, dict[str, Any]] | None],
+    seed: int,
+    part: str,
+) -> Iterator[Example]:
+    """Examples without end of a task's own making, the same ones for the same seed and part.
+
+    parts: of each part what it writes with.  draw: makes a text and its record with that, or None to be asked again.
+    Raises ValueError at once for a part that is not among them."""
+    if part not in parts:
+        raise ValueError(f"part must be one of {', '.join(parts)}, not {part!r}")
+    return _stream(f"{name}-{part}-{seed}", parts[part], draw, random.Random(f"{seed}:{part}"))
+
+
+def _stream(
+    name: str,
+    words: _WordsT,
+    draw: Callable[[random.Random, _WordsT], tuple[str, dict[str, Any]] | None],
+    rng: random.Random,
+) -> Iterator[Example]:
+    number = 0
+    while True:
+        if drawn := draw(rng, words):
+            yield Example(f"{name}-{number:06}", *drawn)
+            number += 1
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

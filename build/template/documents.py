@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 
 MIN_CHARS, MAX_CHARS = 120, 270
 PRODUCTS = ("camera", "router", "thermostat", "door lock", "smoke detector", "doorbell")
@@ -115,21 +115,11 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled messages without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("task-name", PARTS, _message, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    number = 0
-    while True:
-        text, record = _message(rng, PARTS[part])
-        if MIN_CHARS <= len(text) <= MAX_CHARS:
-            yield Example(f"task-name-{part}-{seed}-{number:06}", text, record)
-            number += 1
-
-
-def _message(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
+def _message(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]] | None:
+    """A message and its record; None for one that is too short or too long."""
     first, last = rng.choice(words.first), rng.choice(words.last)
     name = rng.choice((f"{first} {last}", f"{first} {last}", first))
     email = f"{first}.{last}@{rng.choice(words.hosts)}".lower() if rng.random() < 0.6 else None
@@ -148,7 +138,8 @@ def _message(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     tone = rng.choice(words.urgent) if record["urgent"] else rng.choice(("", rng.choice(words.calm)))
     who = rng.choice(words.signatures).format(who=name if email is None else f"{name}, {email}")
     sentences = [rng.choice(words.openings), *about, tone]
-    return " ".join(part for part in sentences if part) + "\n" + who, record
+    text = " ".join(part for part in sentences if part) + "\n" + who
+    return (text, record) if MIN_CHARS <= len(text) <= MAX_CHARS else None
 
 
 def _fault(rng: random.Random, words: Words, product: str, record: dict[str, Any]) -> list[str]:

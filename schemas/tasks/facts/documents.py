@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import one_of, person, town
 
 MOST = 6
@@ -108,20 +109,10 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled passages without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("facts", PARTS, _passage, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        text, facts = _passage(rng, words)
-        yield Example(f"facts-{part}-{seed}-{number:06}", text, {"facts": facts})
-        number += 1
-
-
-def _passage(rng: random.Random, words: Words) -> tuple[str, list[str]]:
+def _passage(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     """Sentences with a fact and sentences without one, mixed; the first fact names what all of it is about."""
     here, kind = words.town(rng), rng.choice(words.kinds)
     sentences = [(said, True) for said in rng.sample(words.stated, rng.choice((0, 1, 2, 3, 3, 4, 5)))]
@@ -145,4 +136,4 @@ def _passage(rng: random.Random, words: Words) -> tuple[str, list[str]]:
             clause = clause[0].lower() + clause[1:]
         facts.append(clause)
         written.append(around.format(fact=clause))
-    return rng.choice((" ", " ", "\n")).join(written), facts[:MOST]
+    return rng.choice((" ", " ", "\n")).join(written), {"facts": facts[:MOST]}

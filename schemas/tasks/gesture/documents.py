@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 
-PARTS = ("train", "valid")
+PARTS = dict.fromkeys(("train", "valid"))  # they write alike
 GESTURES = ("Tap", "Double", "Hold")
 IDLE = 254
 
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled series without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("gesture", PARTS, _drawn, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    number = 0
-    while True:
-        gesture = rng.choice(GESTURES)
-        yield Example(f"gesture-{part}-{seed}-{number:06}", _series(rng, gesture), {"gesture": gesture})
-        number += 1
+def _drawn(rng: random.Random, words: None) -> tuple[str, dict[str, Any]]:
+    gesture = rng.choice(GESTURES)
+    return _series(rng, gesture), {"gesture": gesture}
 
 
 def _series(rng: random.Random, gesture: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 
-PARTS = ("train", "valid")
+PARTS = dict.fromkeys(("train", "valid"))  # they write alike
 # place → ranges of red and of clear light; green and blue go with red.
 PLACES = {
     "Charging Station": ((7, 10), (140, 280)),
@@ -22,24 +23,18 @@ PLACES = {
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled lines without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("localisation", PARTS, _line, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    number = 0
-    while True:
-        place = rng.choice(list(PLACES))
-        (low, high), (dim, bright) = PLACES[place]
-        red = rng.randint(low, high)
-        light = (
-            red,
-            round(red * rng.uniform(0.65, 0.9)),
-            round(red * rng.uniform(0.45, 0.75)),
-            rng.randint(dim, bright),
-        )
-        air = (rng.uniform(1003, 1007), rng.uniform(47, 72), rng.uniform(23.5, 26.5), rng.uniform(51, 58))
-        text = ",".join([*(f"{value:.2f}" for value in air), *map(str, light)])
-        yield Example(f"localisation-{part}-{seed}-{number:06}", text, {"place": place})
-        number += 1
+def _line(rng: random.Random, words: None) -> tuple[str, dict[str, Any]]:
+    place = rng.choice(list(PLACES))
+    (low, high), (dim, bright) = PLACES[place]
+    red = rng.randint(low, high)
+    light = (
+        red,
+        round(red * rng.uniform(0.65, 0.9)),
+        round(red * rng.uniform(0.45, 0.75)),
+        rng.randint(dim, bright),
+    )
+    air = (rng.uniform(1003, 1007), rng.uniform(47, 72), rng.uniform(23.5, 26.5), rng.uniform(51, 58))
+    return ",".join([*(f"{value:.2f}" for value in air), *map(str, light)]), {"place": place}

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 
 # The E12 series.
 DIGITS = (10, 12, 15, 18, 22, 27, 33, 39, 47, 56, 68, 82)
@@ -58,33 +59,28 @@ LINES = {
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled lines without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in LINES:
-        raise ValueError(f"part must be one of {', '.join(LINES)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("parts", {name: name for name in LINES}, _line, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    number = 0
-    while True:
-        kind = rng.choice(list(NAMES))
-        digits, decade = rng.choice(DIGITS), rng.choice(DECADES[kind])
-        value = canonical(digits, decade)
-        package = rng.choice([*PACKAGES, None])
-        # A quarter of all combinations is kept for "valid".
-        if (zlib.crc32(f"{kind} {value} {package}".encode()) % 4 == 0) != (part == "valid"):
-            continue
-        count = rng.choice((None, rng.randint(2, 20), rng.randint(2, 99) * 5, rng.randint(1, 40) * 100))
-        line = rng.choice(LINES[part]).format(
-            n=rng.choice(COUNTS).format(n=count) if count else "",
-            name=rng.choice(NAMES[kind]),
-            value=_spelled(rng, kind, digits, decade),
-            package=rng.choice(PACKAGES[package]) if package else "",
-            extra=rng.choice(EXTRAS) if rng.random() < 0.4 else "",
-        )
-        text = " ".join(line.split()).replace(" ,", ",").replace("()", "").replace("; ;", ";").strip(" ,;:-")
-        record = {"quantity": count or 1, "part": kind, "value": value, "package": package}
-        yield Example(f"parts-{part}-{seed}-{number:06}", text, record)
-        number += 1
+def _line(rng: random.Random, part: str) -> tuple[str, dict[str, Any]] | None:
+    """A line of a list; None for a combination that belongs to the other part."""
+    kind = rng.choice(list(NAMES))
+    digits, decade = rng.choice(DIGITS), rng.choice(DECADES[kind])
+    value = canonical(digits, decade)
+    package = rng.choice([*PACKAGES, None])
+    # A quarter of all combinations is kept for "valid".
+    if (zlib.crc32(f"{kind} {value} {package}".encode()) % 4 == 0) != (part == "valid"):
+        return None
+    count = rng.choice((None, rng.randint(2, 20), rng.randint(2, 99) * 5, rng.randint(1, 40) * 100))
+    line = rng.choice(LINES[part]).format(
+        n=rng.choice(COUNTS).format(n=count) if count else "",
+        name=rng.choice(NAMES[kind]),
+        value=_spelled(rng, kind, digits, decade),
+        package=rng.choice(PACKAGES[package]) if package else "",
+        extra=rng.choice(EXTRAS) if rng.random() < 0.4 else "",
+    )
+    text = " ".join(line.split()).replace(" ,", ",").replace("()", "").replace("; ;", ";").strip(" ,;:-")
+    return text, {"quantity": count or 1, "part": kind, "value": value, "package": package}
 
 
 def canonical(digits: int, decade: int) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import one_of, person
 from boardwright.schemas.passages import question_and_passages
 
@@ -159,20 +160,10 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled questions without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("passages", PARTS, _question, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        text, record = _question(rng, words)
-        yield Example(f"passages-{part}-{seed}-{number:06}", text, record)
-        number += 1
-
-
-def _question(rng: random.Random, words: Words) -> tuple[str, dict[str, object]]:
+def _question(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     kinds = rng.sample(words.kinds, 3)
     machines = [f"{kind} {words.series(rng)}-{rng.randint(10, 99)}" for kind in kinds]
     told = rng.sample([(machine, topic) for machine in machines for topic in words.told], rng.randint(3, 8))

@@ -16,8 +16,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import last_name, one_of, town
 
 LIMITS = {"meal": 40, "night": 160, "taxi": 60, "train": 250}
@@ -138,20 +139,10 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled claims without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("policy", PARTS, _claim, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        text, rule = _claim(rng, words)
-        yield Example(f"policy-{part}-{seed}-{number:06}", text, {"rule": rule, "allowed": rule in ALLOWED})
-        number += 1
-
-
-def _claim(rng: random.Random, words: Words) -> tuple[str, str]:
+def _claim(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     """A claim, and the rule that decides it: each of the rules about as often, some claims under several."""
     kind = rng.choice(list(LIMITS))
     private, no_receipt, late, alcohol = (rng.random() < 0.17 for _ in range(4))
@@ -180,4 +171,5 @@ def _claim(rng: random.Random, words: Words) -> tuple[str, str]:
         "pre_approved": approved,
     }
     rule = next((name for name, holds in checks.items() if holds), "over_limit" if over else "within_policy")
-    return text.format(who=words.who(rng), place=words.place(rng), days=days), rule
+    text = text.format(who=words.who(rng), place=words.place(rng), days=days)
+    return text, {"rule": rule, "allowed": rule in ALLOWED}

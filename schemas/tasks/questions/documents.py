@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import firm, one_of, syllables, town
 
 MOST = 4
@@ -143,20 +144,10 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled passages without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("questions", PARTS, _passage, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        text, pairs = _passage(rng, words)
-        yield Example(f"questions-{part}-{seed}-{number:06}", text, {"pairs": pairs})
-        number += 1
-
-
-def _passage(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]]]:
+def _passage(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     name, kind = words.name(rng), rng.choice(words.kinds)
     it = f"{name} {kind}"
     sentences = [rng.choice(words.about).format(it=it)]
@@ -168,7 +159,7 @@ def _passage(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]
         pairs.append({"question": QUESTIONS[topic].format(it=it), "answer": value})
         if rng.random() < 0.3:
             sentences.append(rng.choice(words.other))
-    return rng.choice((" ", " ", "\n")).join(sentences), pairs
+    return rng.choice((" ", " ", "\n")).join(sentences), {"pairs": pairs}
 
 
 def _value(rng: random.Random, words: Words, topic: str) -> str:

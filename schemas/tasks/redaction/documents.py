@@ -11,8 +11,9 @@ import datetime
 import random
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import firm, town
 
 from ._words import PARTS, PRODUCTS, Words
@@ -22,22 +23,11 @@ MOST = 8
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled messages without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("redaction", PARTS, _message, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        text, items = _message(rng, words)
-        if len(items) <= MOST and text:
-            yield Example(f"redaction-{part}-{seed}-{number:06}", text, {"items": items})
-            number += 1
-
-
-def _message(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]]]:
-    """Sentences with and without data; one person speaks, and others come up."""
+def _message(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]] | None:
+    """Sentences with and without data; one person speaks, others come up. None for too much of it, or no text."""
     speaker = words.first(rng), words.last(rng)
     body = rng.sample(words.said, rng.choice((0, 1, 1, 2, 3))) + rng.sample(words.plain, rng.choice((0, 1, 1, 2)))
     rng.shuffle(body)
@@ -54,7 +44,7 @@ def _message(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]
             item = {"text": values[slot], "kind": "name" if sort in ("first", "last") else sort}
             items += [item] if item not in items else []
         text += (rng.choice((" ", " ", "\n")) if text else "") + line.format(**values)
-    return text, items
+    return (text, {"items": items}) if text and len(items) <= MOST else None
 
 
 def _name(rng: random.Random, words: Words, first: str, last: str) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import first_name, one_of
 
 MAX_CHARS = 320
@@ -191,25 +192,20 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled messages without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("routing", PARTS, _message, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        intent = rng.choice(list(words.wishes))
-        wish = rng.choice(words.wishes[intent]).format(thing=rng.choice(words.things), day=rng.choice(words.days))
-        said = [rng.choice(words.asides), wish]
-        rng.shuffle(said)
-        ending = rng.choice(words.endings).format(name=words.name(rng))
-        text = " ".join(piece for piece in (rng.choice(words.greetings), *said, ending) if piece)
-        if rng.random() < NOISY:
-            text = _typed_in_haste(rng, text)
-        if len(text) <= MAX_CHARS:
-            yield Example(f"routing-{part}-{seed}-{number:06}", text, {"intent": intent})
-            number += 1
+def _message(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]] | None:
+    """A wish among what surrounds it; None for a message that is too long."""
+    intent = rng.choice(list(words.wishes))
+    wish = rng.choice(words.wishes[intent]).format(thing=rng.choice(words.things), day=rng.choice(words.days))
+    said = [rng.choice(words.asides), wish]
+    rng.shuffle(said)
+    ending = rng.choice(words.endings).format(name=words.name(rng))
+    text = " ".join(piece for piece in (rng.choice(words.greetings), *said, ending) if piece)
+    if rng.random() < NOISY:
+        text = _typed_in_haste(rng, text)
+    return (text, {"intent": intent}) if len(text) <= MAX_CHARS else None
 
 
 def _typed_in_haste(rng: random.Random, text: str) -> str:

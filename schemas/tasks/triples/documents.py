@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from boardwright.schemas.examples import Example
+from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import coined, joined, one_of, person, town
 
 MOST, LONGEST = 5, 36
@@ -137,20 +138,10 @@ PARTS = {"train": TRAIN, "valid": VALID}
 
 def generate(seed: int, part: str) -> Iterator[Example]:
     """Yield labelled news without end. part: "train" or "valid". Raises ValueError for any other part."""
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {part!r}")
-    return _generate(random.Random(f"{seed}:{part}"), seed, part)
+    return stream("triples", PARTS, _news, seed, part)
 
 
-def _generate(rng: random.Random, seed: int, part: str) -> Iterator[Example]:
-    words, number = PARTS[part], 0
-    while True:
-        text, triples = _news(rng, words)
-        yield Example(f"triples-{part}-{seed}-{number:06}", text, {"triples": triples})
-        number += 1
-
-
-def _news(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]]]:
+def _news(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     """Sentences over few names, so that they come again in other roles."""
     names = {
         "person": _two(rng, words.person),
@@ -174,7 +165,7 @@ def _news(rng: random.Random, words: Words) -> tuple[str, list[dict[str, str]]]:
                 year=rng.randint(1950, 2026), age=rng.randint(22, 89),
             )  # fmt: skip
             sentences.insert(rng.randint(0, len(sentences)), filled)
-    return rng.choice((" ", " ", "\n")).join(sentences), triples
+    return rng.choice((" ", " ", "\n")).join(sentences), {"triples": triples}
 
 
 def _two(rng: random.Random, maker: Callable[[random.Random], str]) -> list[str]:
