@@ -49,7 +49,7 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
         else:
             line |= {"record": record, "log_probabilities": outcome.log_probabilities}
             if listing and record:
-                line["leaks"] = leaks(listing, example.text, record, example.record)
+                line["leaks"] = leaks(harness, listing, example.text, record, example.record)
         lines.append(spell(line | {"wrong": wrong_fields(task, example.record, record)}))
     scores = score([example.record for example in examples], records, task.all_comparators)
     evaluation = Evaluation(scores, len(examples) / seconds)

@@ -46,7 +46,7 @@ VERSIONS = {
     "quantize": QUANTIZE,
     "round": 2,
     "onnx": 1,
-    "evaluate": 5,
+    "evaluate": 6,
     "examine": 2,
     "golden": 6,
     "measure": 4,

@@ -18,12 +18,18 @@ from boardwright.schemas.examples import Example
 from boardwright.schemas.shape import ChoiceShape, ListShape, ObjectShape, TextShape
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from boardwright.device.harness import Harness, Result
 
 # A part of fewer tokens is not read again in halves.
 LEAST_TOKENS = 24
 # In place of what is found while rules look again; a character that no rule takes for a letter, digit or mark.
 MASK = "\ue000"
+# In place of what is found while the student reads again: with nothing there, or a mark, it took what is left of one
+# sentence in four for data, with this word of none (docs/LOG.md).
+STAND_IN = "it"
+AGAIN = 2
 # From Thai on come the scripts that put no space between words: Lao, Khmer, Chinese, Japanese.
 UNSPACED = "\u0e00"
 Source = Literal["model", "rule", "both"]
@@ -102,10 +108,31 @@ def redact(harness: Harness, text: str, threshold: float | None = None) -> Redac
                 next="have somebody look at it, or lower --threshold",
             )
         confidence = min(confidence, sure)
-        items = [item.model_dump(mode="json") for item in getattr(result.record, listing.field)]
-        found += found_by(listing, items, text)
-    spans = united(text, found)
+        found += found_by(listing, items_of(listing, result.record), text)
+    spans = read_again(harness, listing, text, united(text, found))
     return Redacted(replaced(text, spans), spans, confidence)
+
+
+def read_again(harness: Harness, listing: Listing, text: str, spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """The spans, and what the student finds once they are out of its sight, until that is nothing: of many items it
+    leaves one out sooner than of few. However unsure it is, what it finds goes. Raises as `redact` does."""
+    for _ in range(AGAIN):
+        rest = replaced(text, spans, STAND_IN)
+        if not re.search(r"[^\W_]", rest.replace(STAND_IN, "")):
+            break
+        found: list[Span] = []
+        for result in _parts(harness, listing, rest):
+            found += found_by(listing, items_of(listing, result.record), text)
+        grown = united(text, [*spans, *found])
+        if grown == spans:
+            break
+        spans = grown
+    return spans
+
+
+def items_of(listing: Listing, record: BaseModel) -> list[dict[str, str]]:
+    """What a record lists, in JSON form."""
+    return [item.model_dump(mode="json") for item in getattr(record, listing.field)]
 
 
 def found_by(listing: Listing, items: Iterable[dict[str, str]], text: str) -> list[Span]:
@@ -113,6 +140,8 @@ def found_by(listing: Listing, items: Iterable[dict[str, str]], text: str) -> li
     found: list[Span] = []
     for item in items:
         value = item[listing.text]
+        if value == STAND_IN or not any(map(str.isalnum, value)):
+            continue
         # One short of the bound, too: a value does not end in the space that would be its last character.
         cut_short = len(value) >= listing.most_chars - 1
         places = (_whole_words(text, *place) for place in occurrences(text, value, cut_short))
@@ -121,10 +150,15 @@ def found_by(listing: Listing, items: Iterable[dict[str, str]], text: str) -> li
     return found
 
 
-def leaks(listing: Listing, text: str, record: dict[str, Any], gold: dict[str, Any]) -> list[str]:
-    """Values of the gold record that the text holds once it is redacted by this record and the rules."""
-    left = replaced(text, united(text, found_by(listing, record[listing.field], text)))
-    return _held(listing, left, gold)
+def leaks(harness: Harness, listing: Listing, text: str, record: dict[str, Any], gold: dict[str, Any]) -> list[str]:
+    """Values of the gold record that the text holds once it is redacted by this record, rules and further readings.
+
+    A text that is withheld for those holds none."""
+    try:
+        spans = read_again(harness, listing, text, united(text, found_by(listing, record[listing.field], text)))
+    except KitError:
+        return []
+    return _held(listing, replaced(text, spans), gold)
 
 
 def _parts(harness: Harness, listing: Listing, text: str) -> Iterator[Result]:
@@ -258,11 +292,11 @@ def _merged(spans: Sequence[Span]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-def replaced(text: str, spans: Sequence[Span]) -> str:
-    """The text with each span's kind in its place; all else as it was. spans: in order, none overlapping."""
+def replaced(text: str, spans: Sequence[Span], by: str | None = None) -> str:
+    """The text with each span's kind in its place, or `by`; all else as it was. spans: in order, none overlapping."""
     pieces, at = [], 0
     for span in spans:
-        pieces += [text[at : span.start], f"[{span.kind.upper()}]"]
+        pieces += [text[at : span.start], f"[{span.kind.upper()}]" if by is None else by]
         at = span.end
     return "".join([*pieces, text[at:]])
 

@@ -55,14 +55,17 @@ def noise(seed: int) -> Student:
     return logits
 
 
-def wants(outputs: Mapping[str, str]) -> Student:
-    """A student that wants exactly this output for each document."""
+def wants(outputs: Mapping[str, str], otherwise: str | None = None) -> Student:
+    """A student that wants exactly this output for each document, and that for any other one."""
     begin = tokenize(f"{END}\n{TURN}assistant\n", True)
 
     def logits(context: Sequence[int]) -> Logits:
         at = next(i for i in range(len(context), 0, -1) if list(context[i - len(begin) : i]) == begin)
         prompt, written = detokenize(context[: at - len(begin)]).decode(), len(context) - at
-        wanted = next(output for document, output in outputs.items() if prompt.endswith("\n\n" + document)).encode()
+        known = (output for document, output in outputs.items() if prompt.endswith("\n\n" + document))
+        found = next(known, otherwise)
+        assert found is not None, f"no output for {prompt!r}"
+        wanted = found.encode()
         row = np.zeros(BYTES.vocab_size, np.float32)
         row[wanted[written] if written < len(wanted) else BYTES.eos_token] = 20  # all but certain
         return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import islice, pairwise
 from typing import Annotated, Literal
 
@@ -57,8 +58,13 @@ def record(*items: tuple[str, str]) -> str:
     return spell({"items": [{"text": text, "kind": kind} for text, kind in items]})
 
 
+def sees(outputs: Mapping[str, str]) -> Student:
+    """A student that finds nothing in what is left."""
+    return wants(outputs, record())
+
+
 def redacted(text: str, *items: tuple[str, str]) -> natural.Redacted:
-    return natural.redact(harness(wants({text: record(*items)})), text)
+    return natural.redact(harness(sees({text: record(*items)})), text)
 
 
 class TestText:
@@ -118,14 +124,14 @@ class TestFailsClosed:
 
     def test_the_threshold_can_be_given(self) -> None:
         text = "Ada Lee lives in Cork."
-        one = harness(wants({text: record(("Ada Lee", "name"))}))
+        one = harness(sees({text: record(("Ada Lee", "name"))}))
         assert natural.redact(one, text, threshold=0.4).text == "[NAME] lives in Cork."
         with pytest.raises(Withheld):
             natural.redact(one, text, threshold=0.9)
 
     def test_a_bundle_that_does_not_tell_withholds(self) -> None:
         text = "Ada Lee lives in Cork."
-        one = harness(wants({text: record(("Ada Lee", "name"))}), calibration=None)
+        one = harness(sees({text: record(("Ada Lee", "name"))}), calibration=None)
         with pytest.raises(Withheld, match="does not tell"):
             natural.redact(one, text)
         with pytest.raises(Withheld):
@@ -150,7 +156,7 @@ class TestFailsClosed:
 
         read(text)
         assert len(seen) > 2
-        done = natural.redact(harness(wants(seen)), text)
+        done = natural.redact(harness(sees(seen)), text)
         assert done.text == " met ".join(["[NAME]"] * 5) + " in the hall of the old town today."
 
     def test_a_list_that_is_full_to_the_last_withholds(self) -> None:
@@ -165,7 +171,7 @@ class TestFailsClosed:
         names = ("Ada Lee", "Bob Fox")
         outputs = {piece: record(*[(name, "name") for name in names if name in piece]) for piece in pieces}
         assert len(pieces) > 2
-        done = natural.redact(harness(wants(outputs)), text)
+        done = natural.redact(harness(sees(outputs)), text)
         assert done.text == "[NAME]\n" + "bla bla bla bla\n" * 80 + "[NAME] and [NAME].\n"
 
 
@@ -267,7 +273,7 @@ def test_a_harness_is_scored_on_examples() -> None:
         Example("c", " ", {"items": []}),
     ]
     outputs = {"Ada Lee calls": record(("Ada Lee", "name")), "I am Ada Lee": record(("am", "name"))}
-    scores = score_redaction(harness(wants(outputs)), examples)
+    scores = score_redaction(harness(sees(outputs)), examples)
     assert (scores.documents, scores.withheld, scores.planted) == (3, 1, 2)
     assert (scores.leaked, scores.precision) == (("Ada Lee",), 0.5)
 
@@ -285,12 +291,40 @@ def test_a_piece_of_a_word_takes_the_word(text: str, value: str, left: str) -> N
     assert replaced(text, spans) == left
 
 
-def test_what_a_record_leaks_in_spite_of_rules() -> None:
+def test_what_a_record_leaks_in_spite_of_rules_and_another_reading() -> None:
     listing = listing_of(TASK.shape)
     gold = {"items": [{"text": "Ada Lee", "kind": "name"}, {"text": "ada@lee.example", "kind": "email"}]}
     text = "Ada Lee <ada@lee.example>"
-    assert leaks(listing, text, {"items": []}, gold) == ["Ada Lee"]
-    assert leaks(listing, text, {"items": [{"text": "Ada Lee", "kind": "place"}]}, gold) == []
+    blind, late = harness(sees({})), harness(sees({"Ada Lee <it>": record(("Ada Lee", "name"))}))
+    assert leaks(blind, listing, text, {"items": []}, gold) == ["Ada Lee"]
+    assert leaks(late, listing, text, {"items": []}, gold) == []
+    assert leaks(blind, listing, text, {"items": [{"text": "Ada Lee", "kind": "place"}]}, gold) == []
+
+
+class TestAgain:
+    TEXT = "Ada Lee and Kay met in Cork."
+
+    def test_what_a_first_list_left_out_is_found_behind_it(self) -> None:
+        outputs = {
+            self.TEXT: record(("Ada Lee", "name")),
+            "it and Kay met in Cork.": record(("Kay", "name")),
+            "it and it met in Cork.": record(("Cork", "place")),
+        }
+        done = natural.redact(harness(sees(outputs)), self.TEXT)
+        assert done.text == "[NAME] and [NAME] met in [PLACE]."
+        assert [span.source for span in done.spans] == ["model"] * 3
+
+    def test_there_is_an_end_to_it(self) -> None:
+        """A student that always finds one more word reads three times."""
+        outputs = {"a1 b2 c3 d4": record(("a1", "name"))} | {
+            f"{'it ' * at}{rest}": record((rest[:2], "name")) for at, rest in ((1, "b2 c3 d4"), (2, "c3 d4"), (3, "d4"))
+        }
+        assert natural.redact(harness(sees(outputs)), "a1 b2 c3 d4").text == "[NAME] [NAME] [NAME] d4"
+
+    def test_what_stands_in_for_a_value_is_none(self) -> None:
+        outputs = {self.TEXT: record(("Kay", "name")), "Ada Lee and it met in Cork.": record(("it", "name"))}
+        done = natural.redact(harness(sees(outputs)), self.TEXT + " Was it late?")
+        assert done.text.endswith("Was it late?")
 
 
 def test_scores_count_leaks_and_needless_spans() -> None:
