@@ -15,6 +15,9 @@ from boardwright.schemas.examples import read_lines
 
 # Of the records that nobody looks at, this share may have a wrong field.
 WRONG = 0.02
+# Of what redacts, this share of the held-out documents is withheld at the least, whatever leaks: what is less sure than
+# nearly all of them is no kind of document that was held out.
+UNSURE = 0.05
 POINTS = 21
 STEPS = 50
 
@@ -37,7 +40,7 @@ class Held:
 def calibration_of(evaluation: Path) -> Calibration | None:
     """Of an artifact, from the folder of its evaluation; None where no held-out document has a record.
 
-    Of what redacts, no leak may pass."""
+    Of what redacts, no leak may pass, and the least sure do not."""
     lines = [line for _, line in read_lines(evaluation / "records.jsonl")]
     held = [
         Held(line["log_probabilities"], tuple(line["wrong"]), bool(line["leaks"]) if "leaks" in line else None)
@@ -45,12 +48,12 @@ def calibration_of(evaluation: Path) -> Calibration | None:
         if "record" in line
     ]
     redacts = any(one.leaks is not None for one in held)
-    return calibrate(held, 0.0 if redacts else WRONG) if held else None
+    return (calibrate(held, 0.0, 1 - UNSURE) if redacts else calibrate(held)) if held else None
 
 
-def calibrate(held: Sequence[Held], wrong: float = WRONG) -> Calibration:
-    """Fit Platt's sigmoid over all fields, then the threshold that lets most records pass of which at most the share
-    `wrong` is harmful.
+def calibrate(held: Sequence[Held], wrong: float = WRONG, most: float = 1.0) -> Calibration:
+    """Fit Platt's sigmoid over all fields, then the threshold that lets most records pass, but at the most the share
+    `most`, of which at most the share `wrong` is harmful.
 
     Where no threshold does, the one above which the smallest share is. Targets are smoothed as in Platt (1999),
     so that a held-out part without a single error does not make everything certain."""
@@ -59,7 +62,7 @@ def calibrate(held: Sequence[Held], wrong: float = WRONG) -> Calibration:
     bare = Calibration(slope, offset, 0.0, ())
     least = [(min(map(bare.of, one.log_probabilities.values()), default=0.0), one.harmful) for one in held]
     curve = _curve(least)
-    fitting = [point for point in curve if point[2] <= wrong]
+    fitting = [point for point in curve if point[1] <= most and point[2] <= wrong]
     # Of thresholds that let the same records pass the highest: one that is less sure than all these is no known case.
     threshold = max(fitting, key=lambda p: (p[1], p[0]))[0] if fitting else min(curve, key=lambda p: (p[2], -p[1]))[0]
     return Calibration(slope, offset, threshold, tuple(curve))
