@@ -66,6 +66,7 @@ _STREET = (
     rf"(?=[^,\n]{{0,80}}\d)(?:\d{{1,4}} ?[a-z]? )?{_WORD}\.?(?: (?:d[eiu]|de[lrsn]|la|le|the|{_WORD}\.?)){{0,4}}"
     r"(?: \d{1,4} ?[a-z]?(?:/\d{1,3})?)?"
 )
+_ADDRESS = rf"{_STREET}(?:, ?|,?\n){_TOWN}"
 # The bounds keep a search linear: a document may be one word of a million letters.
 RULES = (
     Rule(
@@ -76,7 +77,10 @@ RULES = (
     ),
     Rule("name", rf"(?<![^\W_]){_NAME}(?:(?: {_PARTICLE})* {_NAME})?(?![^\W_])", "first_name"),
     Rule("birthdate", rf"{_DAY}(?!\d)", before=_OF_A_BIRTH),
-    Rule("address", rf"(?<![^\W_]){_STREET}(?:, ?|,?\n){_TOWN}(?![^\W_])"),
+    Rule("address", rf"(?<![^\W_]){_ADDRESS}(?![^\W_])"),
+    Rule(
+        "name", rf"(?<![^\W_]){_NAME}(?: {_NAME}){{0,3}}(?=(?:, ?|,?\n){_ADDRESS}(?![^\W_]))"
+    ),  # whom a letter goes to
     Rule("email", r"[\w.+%'~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     Rule("account", r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,30}", "iban"),
     Rule("card", r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", "luhn"),

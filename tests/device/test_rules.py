@@ -60,6 +60,8 @@ def found(text: str) -> set[str]:
         ("née le 1er mai 1985", "birthdate:1er mai 1985"),
         ("I live at Calle Mayor 28, 28013 Madrid.", "address:Calle Mayor 28, 28013 Madrid"),
         ("115 Abbey Close, York YO1 7HH", "address:115 Abbey Close, York YO1 7HH"),
+        ("The invoice goes to Sanjin, 115 Abbey Close, 4020 Linz.", "name:Sanjin"),
+        ("Ysolde Marino\nKirchgasse 4, 4020 Linz", "name:Ysolde Marino"),
         ("to Rue de la Gare 4b\n75 221 Uppsala", "address:Rue de la Gare 4b\n75 221 Uppsala"),
     ],
 )
