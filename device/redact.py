@@ -1,7 +1,8 @@
 """Redaction: a document in, the same text without its personal data out, or nothing.
 
-Knows nothing of files or commands. What the student lists is united with what rules find, and each value goes wherever
-it stands. It fails closed: where a part of the document has no record, or none to rely on, there is no text at all.
+Knows nothing of files or commands. What the student lists is united with what rules find, each value goes wherever it
+stands, and the student reads again what is left. It fails closed: where a part of the document has no record, or none
+to rely on, there is no text at all.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ def read_again(harness: Harness, listing: Listing, text: str, spans: tuple[Span,
     leaves one out sooner than of few. However unsure it is, what it finds goes. Raises as `redact` does."""
     for _ in range(AGAIN):
         rest = replaced(text, spans, STAND_IN)
-        if not re.search(r"[^\W_]", rest.replace(STAND_IN, "")):
-            break
+        if rest == text or not re.search(r"[^\W_]", rest.replace(STAND_IN, "")):
+            break  # the same once more, or nothing to read
         found: list[Span] = []
         for result in _parts(harness, listing, rest):
             found += found_by(listing, items_of(listing, result.record), text)
