@@ -71,48 +71,60 @@ TRAIN = Words(
         "Met a client there.", "It was for the trade fair.", "On the way to the plant.", "Training with the team.", "",
         "We installed the new line.", "It was part of the project.", "I gave a talk there.",
         "The customer had asked for me.", "Interviews with applicants.", "A workshop with our partners.",
-        "I repaired the machine there.",
+        "I repaired the machine there.", "I looked at a new supplier's plant.", "It was about our annual report.",
+        "A week of inspections.", "My boss sent me.", "The board met there.", "We presented our figures.",
     ),
     private=(
         "It was on my holiday.", "My family came along, I was off work.", "A birthday present for my sister.",
         "I was there over the weekend to see friends.", "This was for my own flat.", "I went there for a wedding.",
+        "I had taken the day off.", "It fell into my parental leave.", "A private matter.", "A present for my nephews.",
+        "My daughter wanted to see the sea.", "That was on my day off.", "I was on vacation at the time.",
+        "A surprise for my husband.", "It was a family affair.", "Nothing official, I was on a hike.",
         "My wife and I celebrated our anniversary.", "It had nothing to do with work.", "A trip with my football club.",
         "I spent a free day there.", "It was for my son's school trip.", "I visited my parents.",
     ),
     receipt=(
         "Receipt attached.", "See the enclosed receipt.", "The bill is in the appendix.", "Receipt: see photo.",
         "I have added the receipt.", "The receipt comes with this mail.", "Bill attached.", "Here is the receipt.",
+        "The bill is on the next page.", "I send the receipt along.", "Enclosed: the bill.", "A scan of it follows.",
     ),
     no_receipt=(
         "I lost the receipt.", "There is no receipt.", "The driver gave me no bill.",
         "Receipt not to be found any more.", "I forgot to ask for a receipt.", "The receipt was thrown away.",
         "No bill was handed out.", "The receipt fell into the water and is gone.", "I can't show a receipt.",
-        "They did not print a receipt.",
+        "They did not print a receipt.", "Sadly the bill is missing.", "I am without a receipt for this.",
+        "My receipt got stolen.", "The receipt has disappeared.",
     ),
     age=(
         "{days} days ago", "It dates back {days} days.", "That was {days} days before today.", "Spent {days} days ago.",
         "I paid it {days} days ago.", "Since then {days} days went by.", "It is {days} days old.", "Age: {days} days.",
+        "{days} days have gone by.", "This happened {days} days back.", "It took place {days} days ago.",
     ),
     alcohol=(
         "Two glasses of wine included.", "With a beer.", "The bill has a bottle of champagne on it.",
         "And a whisky after.", "One gin and tonic is on it.", "I drank a pint of lager.",
         "A glass of port came with the cheese.", "It includes three cocktails.", "There was sparkling wine.",
-        "With a small schnapps.",
+        "With a small schnapps.", "I had a red wine.", "Three beers were drunk.", "A bottle of rosé is part of it.",
     ),
     dry=(
         "Water and coffee only.", "No drinks on the bill.", "", "", "With a lemonade.", "An apple juice came with it.",
         "Without any alcohol.", "Tea was free.", "I only had mineral water.",
+        "I drank cola.", "There was juice with it.", "A hot chocolate included.",
     ),
     approved=(
         "{who} approved it before the trip.", "Approved in advance by my manager {who}.",
         "My head of department agreed to the price beforehand.", "{who} said yes to the price before I booked.",
         "I had the written approval of {who} before.", "The sum was cleared with {who} in advance.",
-        "Before I paid, {who} allowed it.", "Prior approval: {who}.",
+        "Before I paid, {who} allowed it.", "Prior approval: {who}.", "{who} had agreed to it ahead of time.",
+        "The manager, {who}, gave the go-ahead before I set out.", "{who} signed the request before the journey.",
+        "I had permission from {who} before I left.", "It had been authorised by {who} beforehand.",
     ),
     not_approved=(
         "{who} will certainly agree.", "I have not asked anybody.", "", "", "", "{who} has not answered yet.",
         "Approval is still to come.", "There was no time to ask {who}.", "{who} only heard of it later.",
-        "I asked {who} afterwards.",
+        "I asked {who} afterwards.", "Nobody has approved it.", "No one knew of it.", "I did not ask before.",
+        "{who} was not asked.", "I hope that is all right with {who}.", "Without permission.",
+        "I trust {who} has no objection.",
     ),
 )  # fmt: skip
 VALID = Words(
@@ -143,11 +155,11 @@ def generate(seed: int, part: str) -> Iterator[Example]:
 
 
 def _claim(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
-    """A claim, and the rule that decides it: each of the rules about as often, some claims under several."""
+    """A claim, what it says, and the rule that decides it: each about as often, some claims under several."""
     kind = rng.choice(list(LIMITS))
-    private, no_receipt, late, alcohol = (rng.random() < 0.17 for _ in range(4))
-    alcohol = (alcohol and kind == "meal") or (kind == "meal" and rng.random() < 0.25)
-    over, approved = rng.random() < 0.5, rng.random() < 0.4
+    private, no_receipt, late = (rng.random() < 0.17 for _ in range(3))
+    alcohol = kind == "meal" and rng.random() < 0.38
+    approved, over = rng.random() < 0.4, rng.random() < 0.5
     limit = LIMITS[kind]
     cents = rng.randint(limit * 100 + 100, limit * 300) if over else rng.randint(limit * 20, limit * 100)
     written = f"{cents / 100:.2f}"
@@ -163,13 +175,14 @@ def _claim(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     days = rng.randint(DAYS + 1, 300) if late else rng.randint(1, DAYS)
     first = f"{amount} for {rng.choice(words.things[kind])}."
     text = " ".join(piece if piece.endswith(".") else f"{piece}." for piece in (first, *rest) if piece)
-    checks = {
+    said = {
         "private": private,
         "no_receipt": no_receipt,
         "too_late": late,
         "alcohol": alcohol,
         "pre_approved": approved,
+        "over_limit": over,
     }
-    rule = next((name for name, holds in checks.items() if holds), "over_limit" if over else "within_policy")
+    rule = next((name for name, holds in said.items() if holds), "within_policy")
     text = text.format(who=words.who(rng), place=words.place(rng), days=days)
-    return text, {"rule": rule, "allowed": rule in ALLOWED}
+    return text, {**said, "rule": rule, "allowed": rule in ALLOWED}

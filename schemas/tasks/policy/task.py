@@ -8,8 +8,17 @@ from boardwright.schemas.task import Gates, Limits, Task, Training
 
 
 class Claim(BaseModel):
-    """One claim. The rule comes first, for it is the reason; documents.py tells in which order the rules count."""
+    """One claim: what it says, then the rule that decides it; documents.py tells in which order the rules count.
 
+    Each finding is asked for by itself, for a tiny student does one thing at a time, and a claim teaches all of them
+    and not only the one that decides it."""
+
+    private: bool
+    no_receipt: bool
+    too_late: bool
+    alcohol: bool
+    pre_approved: bool
+    over_limit: bool
     rule: Literal["private", "no_receipt", "too_late", "alcohol", "pre_approved", "over_limit", "within_policy"]
     allowed: bool
 
