@@ -78,9 +78,8 @@ RULES = (
     Rule("name", rf"(?<![^\W_]){_NAME}(?:(?: {_PARTICLE})* {_NAME})?(?![^\W_])", "first_name"),
     Rule("birthdate", rf"{_DAY}(?!\d)", before=_OF_A_BIRTH),
     Rule("address", rf"(?<![^\W_]){_ADDRESS}(?![^\W_])"),
-    Rule(
-        "name", rf"(?<![^\W_]){_NAME}(?: {_NAME}){{0,3}}(?=(?:, ?|,?\n){_ADDRESS}(?![^\W_]))"
-    ),  # whom a letter goes to
+    # Whom a letter goes to.
+    Rule("name", rf"(?<![^\W_]){_NAME}(?: {_NAME}){{0,3}}(?=(?:, ?|,?\n){_ADDRESS}(?![^\W_]))"),
     Rule("email", r"[\w.+%'~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"),
     Rule("account", r"(?<![^\W_])[A-Za-z]{2}\d\d(?:[ -]?[A-Za-z0-9]){11,30}", "iban"),
     Rule("card", r"(?<!\d)\d(?:[ -]?\d){12,18}(?!\d)", "luhn"),
