@@ -5,6 +5,7 @@ Knows nothing of who wrote the row. Rows come one by one; a row that passed is w
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -151,7 +152,8 @@ class Validators:
         for path in unfounded(shape, record, text):
             yield Rejection("grounding", path, "the document does not hold this value")
         for path, words in invented(shape, record, text):
-            yield Rejection("grounding", path, f"the document does not hold {words!r}")
+            if not self._is_rewritten(path):
+                yield Rejection("grounding", path, f"the document does not hold {words!r}")
         for path, value, inner in leaves(shape, record, into_lists=False):
             if path in self.checks.in_text and isinstance(value, str) and fold(value) not in fold(text):
                 yield Rejection("grounding", path, f"the document does not say {value!r}")
@@ -159,9 +161,12 @@ class Validators:
             if is_text and self._holds_copies(path) and _copied(value, text, pieces) < NOT_COPIED:
                 yield Rejection("grounding", path, "not in the document, as this field's values are")
 
+    def _is_rewritten(self, path: str) -> bool:
+        return re.split(r"[.\[]", path, maxsplit=1)[0] in self.checks.rewritten
+
     def _holds_copies(self, path: str) -> bool:
         seen = self._texts[path]
-        return seen >= COPIES_FROM and self._copies[path] >= COPIES * seen
+        return not self._is_rewritten(path) and seen >= COPIES_FROM and self._copies[path] >= COPIES * seen
 
     def _value(self, example: Example) -> Iterator[Rejection]:
         # Here and not where rows are admitted: a run that goes on learns from all its rows at once.

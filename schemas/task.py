@@ -70,6 +70,7 @@ class Checks:
     """What a row must pass to be trained on, beside the schema.
 
     required: fields that may not be null.  in_text: fields of a closed set whose value must stand in the document.
+    rewritten: fields of free text in a form of their own, whose numbers need not: 22000 ohm is 22k.
     min_chars, max_chars: of the document; 0 for what the context can hold.  languages: ISO 639-1 codes of documents,
     none for any.  most_of_one, most_null: the largest share of rows in which a closed set holds one value, or a field
     is null; beyond it a teacher's rows are turned away, and yours are only named.
@@ -77,6 +78,7 @@ class Checks:
 
     required: tuple[str, ...] = ()
     in_text: tuple[str, ...] = ()
+    rewritten: tuple[str, ...] = ()
     min_chars: int = 1
     max_chars: int = 0
     languages: tuple[str, ...] = ()
@@ -288,7 +290,7 @@ def _check(task: Task, where: Path) -> None:
             where=where,
             next="drop the reading, or Verbatim, Grounded and limits.windows",
         )
-    for name in (*task.checks.required, *task.checks.in_text):
+    for name in (*task.checks.required, *task.checks.in_text, *task.checks.rewritten):
         if name not in names:
             raise BadTask("A check names no field.", where=where, value=name, allowed=", ".join(sorted(names)))
     if task.limits.output and task.limits.output < least_bytes(task.shape):

@@ -82,6 +82,14 @@ class TestOneRow:
         assert reason(row(kind="question")) == ""
         assert reason(row(kind="question"), in_text=("kind",)) == "grounding kind"
 
+    def test_numbers_of_a_normal_form_are_not_held_against_it(self) -> None:
+        rewritten = row(note="since 3 March 2026")
+        assert reason(rewritten) == "grounding note"
+        assert reason(rewritten, rewritten=("note",)) == ""
+        assert reason(
+            replace(rewritten, record={**rewritten.record, "customer": "Firm 4711"}), rewritten=("note",)
+        ) == ("grounding customer")
+
     def test_its_language(self) -> None:
         german = replace(
             row(), text=row().text + " und wir bitten Sie, das nicht mit der Post zu schicken, auch wird es"

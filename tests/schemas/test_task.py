@@ -329,6 +329,7 @@ class TestBroken:
             ('"ticket", Ticket, "Read.", comparators={"summary": "fuzzy"}', "Unknown comparator"),
             ('"ticket", Ticket, "Read.", checks=Checks(required=("costumer",))', "check names no field"),
             ('"ticket", Ticket, "Read.", checks=Checks(in_text=("costumer",))', "check names no field"),
+            ('"ticket", Ticket, "Read.", checks=Checks(rewritten=("costumer",))', "check names no field"),
             ('"ticket", Ticket, "Read.", limits=Limits(context=150)', "no room for a document"),
             ('"ticket", Ticket, "Read.", escalate={"summary": ("x",)}', "no field of a closed set"),
             ('"ticket", Ticket, "Read.", escalate={"kinds": ("bug",)}', "no field of a closed set"),

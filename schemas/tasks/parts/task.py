@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field
 
 from boardwright.schemas.fields import Text
-from boardwright.schemas.task import Gates, Limits, Task, Training
+from boardwright.schemas.task import Checks, Gates, Limits, Task, Training
 
 
 class Part(BaseModel):
@@ -22,6 +22,7 @@ task = Task(
     record=Part,
     instruction="Write this line of a parts list in normal form.",
     comparators={"value": "exact"},
+    checks=Checks(rewritten=("value",)),
     limits=Limits(context=256),
     gates=Gates(records_right=0.70),
     training=Training(epochs=1, batch=8, learning_rate=1e-3, synthetic_train=4800, synthetic_valid=200),
