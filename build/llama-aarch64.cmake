@@ -1,9 +1,8 @@
 # Toolchain file for llama-cpp-python on 64-bit ARM boards, by Debian's cross compiler (package g++-aarch64-linux-gnu):
 # one wheel with the CPU kernels in libraries of their own, of which ggml loads the best that the board's CPU can run.
-include(${CMAKE_CURRENT_LIST_DIR}/llama-lean.cmake)
-
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)
+include(${CMAKE_CURRENT_LIST_DIR}/llama-lean.cmake)
 set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
 set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
 set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)

@@ -8,6 +8,14 @@ set(LLAVA_BUILD OFF CACHE BOOL "")
 set(LLAMA_OPENSSL OFF CACHE BOOL "")
 set(GGML_OPENMP OFF CACHE BOOL "") # threads of its own: no libgomp to carry
 
+# Compilers leave out most of the tile configuration that ggml's AMX code loads, and the first product of 4 or 8 bits
+# dies on a CPU that has AMX (llama.cpp #20824, PR 26954). What is named here counts more than what -march=native says.
+if(CMAKE_HOST_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$" AND NOT CMAKE_SYSTEM_NAME)
+    foreach(language C CXX)
+        set(CMAKE_${language}_FLAGS_INIT "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16")
+    endforeach()
+endif()
+
 # Versioned names would put three copies of each library into the wheel, and a second backend registry into the process.
 set(CMAKE_PLATFORM_NO_VERSIONED_SONAME ON CACHE BOOL "")
 foreach(kind LIB BIN)

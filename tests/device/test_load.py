@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import platform
+import subprocess
 import sys
 from pathlib import Path
 
+import llama_cpp
 import pytest
 
 from boardwright.device.engines.load import load_engine
@@ -28,3 +31,12 @@ def test_anything_else_is_for_llama_cpp(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"GGUF, or so it says")
     with pytest.raises(BadBundle, match=r"llama\.cpp cannot load"):
         load_engine(tmp_path / "model.gguf", n_ctx=64)
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="AMX is x86's")
+def test_llama_cpp_is_built_without_amx() -> None:
+    """Whose tile configuration compilers optimize away: where a CPU has AMX, the first product would end the process."""
+    library = Path(llama_cpp.__file__).parent / "lib" / "libggml-cpu.so"
+    code = subprocess.run(["objdump", "-d", library], capture_output=True, text=True, check=True).stdout
+    assert "vmovups" in code or "movups" in code
+    assert "ldtilecfg" not in code
