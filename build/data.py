@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from boardwright.build.data_report import FILE, DataReport, Turned, data_report
+from boardwright.build.printed import as_printed
 from boardwright.build.validators import Validators
 from boardwright.schemas.compare import fold
 from boardwright.schemas.errors import BadExample, BadTask
@@ -73,10 +74,20 @@ def prepare(
         turned = Turned(name, rejection.reason, rejection.path, rejection.detail)
         (rejected if name in taught else doubted).append(turned)
     away = {one.id for one in rejected}
-    train = [example for example in kept if example.id not in away]
-    if not train:
+    left = [example for example in kept if example.id not in away]
+    if not left:
         raise _nothing_left(rejected, examples)
-    report = data_report(task, len(read), train, rejected, doubted=doubted, held_out=len(held_out), spare=spare)
+    train, held_out = ([as_printed(task.shape, example) for example in part] for part in (left, held_out))
+    report = data_report(
+        task,
+        len(read),
+        train,
+        rejected,
+        doubted=doubted,
+        held_out=len(held_out),
+        spare=spare,
+        respelled=sum(one.record != as_labelled.record for one, as_labelled in zip(train, left, strict=True)),
+    )
     write_examples(folder / "train.jsonl", train)
     write_examples(folder / "valid.jsonl", held_out)
     report.write(folder / FILE)

@@ -56,7 +56,8 @@ class DataReport:
     """Counts of rows; `rejected` and `doubted` by reason, with the first few rows of each.
 
     kept: to train on.  held_out: beside them.  spare: labelled, and in neither part.  doubted: kept in spite of a
-    doubt, because a person labelled them.  over: values that stand in too many of the rows, in words.
+    doubt, because a person labelled them.  respelled: of the kept ones, those with a value that is learnt as its
+    document prints it and not as it was labelled.  over: values that stand in too many of the rows, in words.
     """
 
     read: int
@@ -64,6 +65,7 @@ class DataReport:
     rejected: dict[str, int]
     held_out: int = 0
     spare: int = 0
+    respelled: int = 0
     doubted: dict[str, int] = field(default_factory=dict)
     first_rejected: list[Turned] = field(default_factory=list)
     first_doubted: list[Turned] = field(default_factory=list)
@@ -92,6 +94,7 @@ def data_report(
     doubted: Sequence[Turned] = (),
     held_out: int = 0,
     spare: int = 0,
+    respelled: int = 0,
 ) -> DataReport:
     """Count what became of `read` rows, and what the kept ones hold."""
     fields = _fields(task, kept)
@@ -101,6 +104,7 @@ def data_report(
         rejected=dict(Counter(one.reason for one in rejected).most_common()),
         held_out=held_out,
         spare=spare,
+        respelled=respelled,
         doubted=dict(Counter(one.reason for one in doubted).most_common()),
         first_rejected=_first(rejected),
         first_doubted=_first(doubted),

@@ -75,6 +75,8 @@ def data_text(report: DataReport) -> str:
     parts[0] += f", {report.held_out:,} held out" if report.held_out else ""
     if report.spare:
         parts[0] += f", {report.spare:,} held back beyond those"
+    if report.respelled:
+        parts[0] += f"; of {report.respelled:,} a value is learnt as the document prints it"
     for title, counts, firsts in (
         ("turned away", report.rejected, report.first_rejected),
         ("kept, but look at", report.doubted, report.first_doubted),

@@ -25,9 +25,13 @@ from pydantic_core import CoreSchema, core_schema
 
 @dataclass(frozen=True)
 class Text:
-    """Free text of 1 to `max_chars` characters, without control characters."""
+    """Free text of 1 to `max_chars` characters, without control characters.
+
+    printed: where the document holds a value, case, white space and punctuation aside, the student learns it as it
+    stands there: of what a comparison does not see, there is nothing left to guess. For fields compared as "text"."""
 
     max_chars: int
+    printed: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.str_schema(min_length=1, max_length=self.max_chars, pattern=r"^[^\x00-\x1f]*$")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import datetime
 import types
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -41,6 +41,7 @@ SUPPORTED = (
 class TextShape:
     max_chars: int
     verbatim: bool
+    printed: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,11 @@ def _text(metadata: tuple[Any, ...], path: tuple[str, ...]) -> TextShape:
     _only((Text,), metadata, path)
     if text.max_chars < 1:
         raise _refuse(path, "a text has at least one character", text, hint="Text(n) with n ≥ 1")
-    return TextShape(text.max_chars, isinstance(text, Verbatim))
+    if isinstance(text, Verbatim):
+        if text.printed:
+            raise _refuse(path, "a copy is as printed anyhow", text, hint="Verbatim(n)")
+        return TextShape(text.max_chars, verbatim=True)
+    return TextShape(text.max_chars, verbatim=False, printed=text.printed)
 
 
 def _int(metadata: tuple[Any, ...], path: tuple[str, ...]) -> IntShape:
@@ -332,26 +337,31 @@ def _scaled(shape: Shape, factor: float) -> Shape:
         case ListShape():
             return ListShape(_scaled(shape.item, factor), int(shape.max_items * factor))
         case TextShape():
-            return TextShape(max(1, int(shape.max_chars * factor)), shape.verbatim)
+            return replace(shape, max_chars=max(1, int(shape.max_chars * factor)))
         case _:
             return shape
 
 
+def leaf_shapes(shape: Shape) -> Iterator[Shape]:
+    """The fields and items of records of this shape that hold no others."""
+    match shape:
+        case NullableShape():
+            yield from leaf_shapes(shape.inner)
+        case ListShape():
+            yield from leaf_shapes(shape.item)
+        case ObjectShape():
+            for _, inner in shape.fields:
+                yield from leaf_shapes(inner)
+        case _:
+            yield shape
+
+
 def copies(shape: Shape) -> bool:
     """Whether records of this shape hold values that must stand in the document."""
-    match shape:
-        case TextShape():
-            return shape.verbatim
-        case DateShape() | NumberShape():
-            return shape.grounded
-        case NullableShape():
-            return copies(shape.inner)
-        case ListShape():
-            return copies(shape.item)
-        case ObjectShape():
-            return any(copies(inner) for _, inner in shape.fields)
-        case _:
-            return False
+    return any(
+        leaf.verbatim if isinstance(leaf, TextShape) else isinstance(leaf, DateShape | NumberShape) and leaf.grounded
+        for leaf in leaf_shapes(shape)
+    )
 
 
 def has_choice(shape: Shape) -> bool:

@@ -30,6 +30,7 @@ from boardwright.schemas.shape import (
     bare,
     copies,
     has_choice,
+    leaf_shapes,
     least_bytes,
     longest,
     shape_of,
@@ -277,6 +278,7 @@ def _check(task: Task, where: Path) -> None:
         if comparator not in get_args(ComparatorName):
             known = ", ".join(get_args(ComparatorName))
             raise BadTask("Unknown comparator.", where=f"{where} {name}", value=comparator, allowed=known)
+    _check_printed(task, where)
     for name, values in task.escalate.items():
         closed = bare(dict(task.shape.fields)[name]) if name in names else None
         if not isinstance(closed, ChoiceShape):
@@ -309,6 +311,26 @@ def _check(task: Task, where: Path) -> None:
             allowed=f"more than {longest(task.shape)} tokens",
             next="raise limits.context, or tighten the bounds of the fields",
         )
+
+
+def _check_printed(task: Task, where: Path) -> None:
+    """What is learnt as printed differs from what was labelled, which a comparison must not see."""
+    for name, shape in task.shape.fields:
+        inner = bare(shape)
+        if not any(isinstance(leaf, TextShape) and leaf.printed for leaf in leaf_shapes(inner)):
+            continue
+        if not isinstance(inner, TextShape):
+            raise BadTask(
+                "Only a field of the record itself can be printed=True, no part of one.", where=f"{where} {name}"
+            )
+        if task.all_comparators[name] != "text":
+            raise BadTask(
+                "A field that is printed=True is compared as text, or its right values count as wrong ones.",
+                where=f"{where} {name}",
+                value=task.all_comparators[name],
+                allowed="text",
+                next="drop its comparator, or printed=True",
+            )
 
 
 def _default(shape: Any) -> ComparatorName:

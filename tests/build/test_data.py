@@ -13,9 +13,10 @@ from pydantic import BaseModel
 
 from boardwright.build.data import HELD_OUT_LEAST, HELD_OUT_MOST, HELD_OUT_SHARE, prepare
 from boardwright.build.data_report import DataReport
+from boardwright.build.summary import data_text
 from boardwright.schemas.errors import BadExample, BadTask
 from boardwright.schemas.examples import Example, read_examples, write_examples
-from boardwright.schemas.fields import Verbatim
+from boardwright.schemas.fields import Text, Verbatim
 from boardwright.schemas.task import Checks, Task
 
 DOCUMENTS_PY = """
@@ -155,6 +156,25 @@ class TestTurningAway:
         write_examples(tmp_path / "held.jsonl", distinct(3, start=200))
         prepare(TASK, tmp_path / "all.jsonl", tmp_path / "held.jsonl", (0, 0), 0, tmp_path)
         assert report(tmp_path).rejected["balance"] > 60 and report(tmp_path).doubted == {}
+
+
+class Shop(BaseModel):
+    name: Annotated[str, Text(20, printed=True)] | None
+
+
+def test_printed_values_are_learnt_and_asked_for_as_their_documents_have_them(tmp_path: Path) -> None:
+    def rows(names: Sequence[str | None], start: int) -> list[Example]:
+        drawn = zip(distinct(len(names), start), names, strict=True)
+        return [Example(example.id, f"ACME LTD\n{example.text}", {"name": name}) for example, name in drawn]
+
+    write_examples(tmp_path / "all.jsonl", rows(["Acme Ltd.", "ACME LTD", "Other", None], 0))
+    write_examples(tmp_path / "held.jsonl", rows(["acme, ltd"], 100))
+    told = prepare(Task("shops", Shop, "Who?"), tmp_path / "all.jsonl", tmp_path / "held.jsonl", (0, 0), 0, tmp_path)
+    train, valid = (read_examples(tmp_path / f"{part}.jsonl", Shop) for part in ("train", "valid"))
+    assert [one.record["name"] for one in train] == ["ACME LTD", "ACME LTD", "Other", None]
+    assert [one.record["name"] for one in valid] == ["ACME LTD"]
+    assert (told.kept, told.respelled) == (4, 1)
+    assert "of 1 a value is learnt as the document prints it" in data_text(told)
 
 
 class Copied(BaseModel):

@@ -115,6 +115,7 @@ class TestSupported:
         [
             (Annotated[str, Text(20)], TextShape(20, verbatim=False)),
             (Annotated[str, Verbatim(20)], TextShape(20, verbatim=True)),
+            (Annotated[str, Text(20, printed=True)], TextShape(20, verbatim=False, printed=True)),
             (Literal["a", "b"], ChoiceShape(("a", "b"))),
             (Literal["only"], ChoiceShape(("only",))),
             (Color, ChoiceShape(("red", "green"))),
@@ -220,6 +221,7 @@ class TestRefused:
             (Annotated[Decimal | None, Number()], "must stand beside the type", "Annotated[…] | None"),
             (Empty, "Empty has no fields", ""),
             (Flags, "Flags is a RootModel", ""),
+            (Annotated[str, Verbatim(5, printed=True)], "a copy is as printed anyhow", "Verbatim(n)"),
         ],
     )
     def test_types_and_bounds(self, annotation: Any, reason: str, hint: str) -> None:

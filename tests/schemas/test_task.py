@@ -33,6 +33,14 @@ class Ticket(BaseModel):
 
 class Only(BaseModel):
     kind: Literal["bug"]
+
+
+class Shop(BaseModel):
+    name: Annotated[str, Text(20, printed=True)] | None
+
+
+class Chain(BaseModel):
+    shops: Annotated[list[Shop], Items(2)]
 """
 TICKET = MODEL + '\ntask = Task(name="ticket", record=Ticket, instruction="Read the ticket.")\n'
 
@@ -335,6 +343,8 @@ class TestBroken:
             ('"ticket", Ticket, "Read.", escalate={"kinds": ("bug",)}', "no field of a closed set"),
             ('"ticket", Ticket, "Read.", escalate={"kind": ("oos",)}', "a value that the field can't have"),
             ('"ticket", Ticket, "Read.", reading=str.lower', "can't copy from the document"),
+            ('"ticket", Shop, "Read.", comparators={"name": "exact"}', "compared as text"),
+            ('"ticket", Chain, "Read."', "no part of one"),
         ],
     )
     def test_a_contract_that_cannot_be_kept(self, write: Write, arguments: str, reason: str) -> None:

@@ -11,10 +11,10 @@ from boardwright.schemas.task import Gates, Limits, Task, Training
 class Receipt(BaseModel):
     """One receipt. The values are as printed; a field that the receipt does not give is null."""
 
-    company: Annotated[str, Text(80)] | None
-    date: Annotated[str, Text(24)] | None
-    address: Annotated[str, Text(160)] | None
-    total: Annotated[str, Text(16)] | None
+    company: Annotated[str, Text(80, printed=True)] | None
+    date: Annotated[str, Text(24, printed=True)] | None
+    address: Annotated[str, Text(160, printed=True)] | None
+    total: Annotated[str, Text(16, printed=True)] | None
 
 
 task = Task(

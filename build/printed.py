@@ -1,0 +1,77 @@
+"""Values as their documents print them: what comparing does not see, a student need not guess.
+
+Knows nothing of where examples come from. Two people label one address in four ways, and each is right; a student that
+learns from both has to guess which commas the third one would write. As printed, every value is a copy.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import replace
+from typing import Any
+
+from boardwright.schemas.compare import fold
+from boardwright.schemas.compare import text as same
+from boardwright.schemas.examples import Example
+from boardwright.schemas.shape import ObjectShape, TextShape, bare
+
+_BLANK = re.compile(r"[\s\x00-\x1f]+")
+_CLOSES = {")": "(", "]": "[", "}": "{"}
+
+
+def as_printed(shape: ObjectShape, example: Example) -> Example:
+    """The example with its `printed` values spelled as the document spells them, where it holds them and they fit."""
+    record: dict[str, Any] = dict(example.record)
+    for name, inner in shape.fields:
+        field, value = bare(inner), record[name]
+        if not (isinstance(field, TextShape) and field.printed and isinstance(value, str)):
+            continue
+        found = printed(value, example.text)
+        if found and len(found) <= field.max_chars:
+            record[name] = found
+    return replace(example, record=record)
+
+
+def printed(value: str, text: str) -> str | None:
+    """How a text spells a value, line breaks as spaces; None where it does not hold it, case, white space and
+    punctuation aside."""
+    place = place_of(value, text)
+    return _spelled(text, *place) if place else None
+
+
+def place_of(value: str, text: str) -> tuple[int, int] | None:
+    """Where a text holds a value, case, white space and punctuation aside: characters start to end.
+
+    Of several places the value's own spelling counts most, then one that begins and ends with whole words, then the
+    first. A currency sign before it belongs to it, and a bracket after it that closes one in it."""
+    wanted = "".join(map(fold, value))
+    if not wanted:
+        return None
+    folded = [fold(c) for c in text]
+    places = [at for at, part in enumerate(folded) for _ in part]
+    letters = "".join(folded)
+    found = []
+    start = letters.find(wanted)
+    while start >= 0:
+        begin, end = places[start], places[start + len(wanted) - 1] + 1
+        parts = text[begin - 1 : begin].isalnum() + text[end : end + 1].isalnum()
+        place = _with_marks(text, begin, end)
+        spelled = _spelled(text, *place)
+        if same(value, spelled):  # letter by letter alone, an accent may have gone to another one
+            found.append((spelled != value, parts, place))
+        start = letters.find(wanted, start + 1)
+    return min(found)[-1] if found else None
+
+
+def _spelled(text: str, start: int, end: int) -> str:
+    return _BLANK.sub(" ", text[start:end])
+
+
+def _with_marks(text: str, begin: int, end: int) -> tuple[int, int]:
+    if begin and unicodedata.category(text[begin - 1]) == "Sc":
+        begin -= 1
+    after = text[end : end + 1]
+    if after in _CLOSES and text.count(_CLOSES[after], begin, end) > text.count(after, begin, end):
+        end += 1
+    return begin, end
