@@ -98,7 +98,8 @@ class HeldOut:
         training = model.training
         model.eval()
         try:
-            with torch.no_grad():
+            # Compiled layers (lora.py) would be compiled anew for what a check does with them, at every check.
+            with torch.no_grad(), torch.compiler.set_stance("force_eager"):
                 loss, missed, right = self._read(model)
                 outputs = self._write(model, right[: self._written])
         finally:

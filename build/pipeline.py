@@ -39,7 +39,7 @@ VERSIONS = {
     "data": 5,
     "drafts": 1,
     "shrink": 1,
-    "tune": 5,
+    "tune": 6,
     "merge": 1,
     "export": EXPORT,
     "imatrix": 1,

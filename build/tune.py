@@ -28,7 +28,15 @@ from boardwright.build.completion import (
     trainer_type,
 )
 from boardwright.build.held_out import MOST_DOCUMENTS, HeldOut, Plan, plan
-from boardwright.build.lora import Way, check_options, check_same_tokens, load_bare, load_student, this_machines_way
+from boardwright.build.lora import (
+    Way,
+    check_options,
+    check_same_tokens,
+    compile_layers,
+    load_bare,
+    load_student,
+    this_machines_way,
+)
 from boardwright.build.training_figures import Point, Tuned
 from boardwright.build.watch_training import (
     Watch,
@@ -45,6 +53,8 @@ from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task, Training
 
 POINTS = 100  # of the curve
+# Compiling takes 12 seconds to a minute and then halves the time of a step: shorter trainings are over before it pays.
+COMPILED_FROM = 100_000  # tokens
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -54,6 +64,7 @@ class _Lesson:
 
     rows: list[Row]
     order: list[int]
+    tokens: int
     steps: int
     looks: Plan
     held_out: HeldOut
@@ -132,12 +143,14 @@ def _lesson(
     steps = max(1, math.ceil(len(rows) * training.epochs / training.batch))
     lengths = [len(row["input_ids"]) for row in rows]
     order = reading_order(lengths, steps, training.batch, training.seed)
-    looks = plan(steps, sum(lengths[at] for at in order), questions)
+    tokens = sum(lengths[at] for at in order)
+    looks = plan(steps, tokens, questions)
     asked, questions = asked[: looks.documents], questions[: looks.documents]
     longest = max(len(completion(row)) for row in rows)
     return _Lesson(
         rows=rows,
         order=order,
+        tokens=tokens,
         steps=steps,
         looks=looks,
         held_out=HeldOut(task, asked, questions, tokenizer, looks.written, longest, TOKENS_PER_PASS),
@@ -159,6 +172,8 @@ def _attempt(
     made = trainer_type(way)  # before the student is loaded: Unsloth wants to be first
     # Whatever is to be put around the weights that training sees goes around this model, before the trainer gets it.
     model = load_student(checkpoint, training, task.limits.context, way)
+    if way == "cpu" and lesson.tokens >= COMPILED_FROM and not compile_layers(model):
+        current_step().note("no C++ compiler is at hand: training takes up to twice as long")
     trainer = made(
         model=model,
         args=_arguments(training, lesson.steps, lesson.micro, folder, way),

@@ -35,7 +35,7 @@ def test_anything_else_is_for_llama_cpp(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="AMX is x86's")
 def test_llama_cpp_is_built_without_amx() -> None:
-    """Whose tile configuration compilers optimize away: where a CPU has AMX, the first product would end the process."""
+    """Whose tile configuration compilers leave out: on a CPU that has AMX, the first product would end the process."""
     library = Path(llama_cpp.__file__).parent / "lib" / "libggml-cpu.so"
     code = subprocess.run(["objdump", "-d", library], capture_output=True, text=True, check=True).stdout
     assert "vmovups" in code or "movups" in code
