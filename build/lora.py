@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -17,11 +18,14 @@ import torch
 
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.errors import BadStudent, BadTask
+from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Training
 
 LINEAR = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 # rsLoRA multiplies by alpha / √rank: at rank 16 this is plain LoRA's factor of 2, which learning rates are made for.
 RSLORA_ALPHA = 8
+# Compiling takes 12 seconds to a minute and then halves the time of a step: shorter trainings are over before it pays.
+COMPILED_FROM = 100_000  # tokens
 Way = Literal["cpu", "cuda", "unsloth"]
 
 
@@ -79,16 +83,19 @@ def load_student(checkpoint: Path, training: Training, context: int, way: Way) -
     return get_peft_model(model, LoraConfig(target_modules=LINEAR, task_type="CAUSAL_LM", **_options(model, training)))
 
 
-def compile_layers(model: Any) -> bool:
-    """Have the layers of a PEFT model compiled when they are first run, once for all lengths; whether they will be.
+def compiled(modules: Iterable[torch.nn.Module], tokens: int) -> None:
+    """Have modules compiled when they are first run, once for all lengths, where so many tokens are still to be read
+    that it pays.
 
     On a CPU half of a step goes to reading and writing activations, an elementwise product at a time; compiled, what
     stands between two matrix products is one loop. PyTorch calls a C++ compiler for that; without one all stays."""
+    if tokens < COMPILED_FROM:
+        return
     if not which(os.environ.get("CXX", "g++")):
-        return False
-    for layer in model.get_base_model().model.layers:
-        layer.compile(dynamic=True)
-    return True
+        current_step().note("no C++ compiler is at hand: training takes up to twice as long")
+        return
+    for module in modules:
+        module.compile(dynamic=True)
 
 
 def merge(checkpoint: Path, adapter: Path, folder: Path) -> None:

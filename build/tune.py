@@ -32,7 +32,7 @@ from boardwright.build.lora import (
     Way,
     check_options,
     check_same_tokens,
-    compile_layers,
+    compiled,
     load_bare,
     load_student,
     this_machines_way,
@@ -54,8 +54,6 @@ from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task, Training
 
 POINTS = 100  # of the curve
-# Compiling takes 12 seconds to a minute and then halves the time of a step: shorter trainings are over before it pays.
-COMPILED_FROM = 100_000  # tokens
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
 
 
@@ -174,8 +172,8 @@ def _attempt(
     made = trainer_type(way)  # before the student is loaded: Unsloth wants to be first
     # Whatever is to be put around the weights that training sees goes around this model, before the trainer gets it.
     model = load_student(checkpoint, training, task.limits.context, way)
-    if way == "cpu" and lesson.tokens >= COMPILED_FROM and not compile_layers(model):
-        current_step().note("no C++ compiler is at hand: training takes up to twice as long")
+    if way == "cpu":
+        compiled(model.get_base_model().model.layers, lesson.tokens)
     trainer = made(
         model=model,
         args=_arguments(training, lesson.steps, lesson.micro, folder, way),

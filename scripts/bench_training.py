@@ -37,7 +37,7 @@ def contend(given: argparse.Namespace) -> None:
     from transformers import TrainerCallback
 
     from boardwright.build.completion import trainer_type
-    from boardwright.build.lora import load_student
+    from boardwright.build.lora import COMPILED_FROM, compiled, load_student
     from boardwright.schemas.task import load_task
 
     rows = json.loads(given.rows.read_text(encoding="utf-8"))
@@ -67,8 +67,10 @@ def contend(given: argparse.Namespace) -> None:
 
             mean = sum(len(row["input_ids"]) for row in rows) / len(rows)
             micro = micro_batch(training.batch, mean)
+            model = load_student(given.student, training, 0, "cpu")
+            compiled(model.get_base_model().model.layers, COMPILED_FROM)  # as of a training that is long enough
             trainer = trainer_type("cpu")(
-                model=load_student(given.student, training, 0, "cpu"),
+                model=model,
                 args=_arguments(training, given.steps, micro, Path(scratch), "cpu"),
                 train_dataset=Dataset.from_list(rows),
                 callbacks=[Turns()],

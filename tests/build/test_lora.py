@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from boardwright.build.completion import loss_on_cpu
 from boardwright.build.export import export_adapter
-from boardwright.build.lora import check_options, compile_layers, load_bare, load_student, merge
+from boardwright.build.lora import COMPILED_FROM, check_options, compiled, load_bare, load_student, merge
 from boardwright.schemas.errors import BadStudent, BadTask
 from boardwright.schemas.task import AdapterName, Training
 
@@ -55,10 +55,10 @@ def test_the_merged_checkpoint_is_student_plus_adapter(kind: AdapterName, tiny: 
 def test_compiled_layers_learn_the_same(tiny: Path, tmp_path: Path) -> None:
     learnt(tiny, Training(rank=4), tmp_path)
 
-    def step(compiled: bool, length: int) -> tuple[float, torch.Tensor]:
+    def step(compile_it: bool, length: int) -> tuple[float, torch.Tensor]:
         model: Any = PeftModel.from_pretrained(load_bare(tiny, torch.bfloat16), tmp_path, is_trainable=True)
-        if compiled:
-            assert compile_layers(model)
+        if compile_it:
+            compiled(model.get_base_model().model.layers, COMPILED_FROM)
         ids = torch.arange(length)[None] % 300
         inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids}
         loss = loss_on_cpu(model, inputs)
@@ -72,9 +72,17 @@ def test_compiled_layers_learn_the_same(tiny: Path, tmp_path: Path) -> None:
         assert torch.nn.functional.cosine_similarity(mine, gradients, 0) > 0.99
 
 
-def test_without_a_compiler_nothing_is_compiled(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    assert not compile_layers(load_student(tiny, Training(rank=4), 0, "cpu"))
+@pytest.mark.parametrize(
+    ("tokens", "compiler", "pays"),
+    [(COMPILED_FROM, "c++", True), (COMPILED_FROM - 1, "c++", False), (COMPILED_FROM, "no-such-compiler", False)],
+)
+def test_only_what_pays_is_compiled_and_only_where_it_can_be(
+    tokens: int, compiler: str, pays: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", compiler)
+    module = torch.nn.Linear(2, 2)
+    compiled([module], tokens)
+    assert (module._compiled_call_impl is not None) == pays
 
 
 @pytest.mark.parametrize(("rank", "factor"), [(4, 4.0), (16, 2.0), (64, 1.0)])
