@@ -62,16 +62,14 @@ def completion(row: Row) -> list[int]:
     return [token for token in row["labels"] if token != NOT_LEARNT]
 
 
-def reading_order(lengths: Sequence[int], documents: int, steps: int, batch: int, seed: int) -> list[int]:
-    """Which row comes when, steps × batch of them: every reading takes each document once, in an order of its own.
+def reading_order(lengths: Sequence[int], steps: int, batch: int, seed: int) -> list[int]:
+    """Which document comes when, steps × batch of them: every pass takes each once, in an order of its own.
 
-    Drawn whole and at once: a training that was killed goes on with what it would have read. lengths: in tokens, of a
-    row for each document, or of the rows of one reading after the other; when they have all come, it begins again."""
+    Drawn whole and at once: a training that was killed goes on with what it would have read. lengths: in tokens."""
     draw = random.Random(seed)
     stream: list[int] = []
     while len(stream) < steps * batch:
-        first = len(stream) % len(lengths)
-        stream += draw.sample(range(first, first + documents), documents)
+        stream += draw.sample(range(len(lengths)), len(lengths))
     stream = stream[: steps * batch]
     ordered = []
     for start in range(0, len(stream), STEPS_SORTED * batch):

@@ -38,7 +38,6 @@ from boardwright.build.lora import (
     this_machines_way,
 )
 from boardwright.build.training_figures import Point, Tuned
-from boardwright.build.varied import varied
 from boardwright.build.watch_training import (
     Watch,
     best_check,
@@ -135,14 +134,13 @@ def _lesson(
     task: Task, train: Sequence[Example], held_out: Sequence[Example], checkpoint: Path, training: Training, way: Way
 ) -> _Lesson:
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
-    readings = varied(task.shape, train, math.ceil(training.epochs), training.seed) if training.varied else [train]
-    rows = [row for reading in readings for row in encode_all(task, reading, tokenizer)]
+    rows = encode_all(task, train, tokenizer)
     # Not the first ones: files are often sorted by what is to be told.
     asked = random.Random(training.seed).sample(held_out, min(MOST_DOCUMENTS, len(held_out)))
     questions = encode_all(task, asked, tokenizer)
-    steps = max(1, math.ceil(len(train) * training.epochs / training.batch))
+    steps = max(1, math.ceil(len(rows) * training.epochs / training.batch))
     lengths = [len(row["input_ids"]) for row in rows]
-    order = reading_order(lengths, len(train), steps, training.batch, training.seed)
+    order = reading_order(lengths, steps, training.batch, training.seed)
     tokens = sum(lengths[at] for at in order)
     looks = plan(steps, tokens, questions)
     asked, questions = asked[: looks.documents], questions[: looks.documents]

@@ -100,8 +100,6 @@ class Training:
     vocabulary: tokens that the student keeps, those of the task first; 0 for all.  layers: of its layers, those that do
     most for the task; 0 for all.
     distil_from: a student of the same tokens, by name, whose distributions are learnt beside the labels; "" for none.
-    varied: every reading of the documents after the first has other amounts, and known values misprinted: for a few
-    hundred real documents, which are learnt by heart else.
     rounding: steps that the merged checkpoint is trained on as Q4_0 will round it, where that is to ship, 0 for none.
     """
 
@@ -121,7 +119,6 @@ class Training:
     vocabulary: int = 0
     layers: int = 0
     distil_from: str = ""
-    varied: bool = False
     rounding: int = 120
 
 

@@ -146,7 +146,7 @@ def prepare(given: argparse.Namespace, student: Path) -> list[dict[str, list[int
     rows = encode_all(task, examples, _tokenizer(student))
     lengths = [len(row["input_ids"]) for row in rows]
     steps = max(given.steps, len(rows) // task.training.batch)
-    order = reading_order(lengths, len(lengths), steps, task.training.batch, task.training.seed)
+    order = reading_order(lengths, steps, task.training.batch, task.training.seed)
     return [rows[at] for at in order[:count]]
 
 

@@ -37,7 +37,6 @@ def test_what_the_caller_leaves_out_is_the_tasks() -> None:
         (["--epochs", "0.5", "--target", "host"], {"epochs": 0.5}),
         (["--documents", "30", "--held-out", "12"], {"synthetic_train": 30, "synthetic_valid": 12}),
         (["--adapter", "dora", "--dropout", "0.05"], {"adapter": "dora", "dropout": 0.05}),
-        (["--not-varied"], {"varied": False}),
         (["--frozen-layers", "0", "--patience", "0"], {"frozen_layers": 0, "patience": 0}),
         (["--four-bit", "--seeds", "3", "--seed", "1"], {"four_bit": True, "seeds": 3, "seed": 1}),
     ],

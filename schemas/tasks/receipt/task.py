@@ -24,5 +24,5 @@ task = Task(
     comparators={"company": "text", "date": "text", "address": "text", "total": "text"},
     limits=Limits(context=2048),
     gates=Gates(fields_right=0.85),
-    training=Training(epochs=3, batch=4, learning_rate=8e-4, rank=32, varied=True),
+    training=Training(epochs=4, batch=4, learning_rate=8e-4, rank=32),
 )
