@@ -22,6 +22,7 @@ from boardwright.schemas.examples import Example, stream
 from boardwright.schemas.names import last_name, one_of, town
 
 LIMITS = {"meal": 40, "night": 160, "taxi": 60, "train": 250}
+ORDER = ("private", "no_receipt", "too_late", "alcohol", "pre_approved", "over_limit")
 ALLOWED = {"pre_approved", "within_policy"}
 DAYS = 90
 
@@ -73,6 +74,7 @@ TRAIN = Words(
         "The customer had asked for me.", "Interviews with applicants.", "A workshop with our partners.",
         "I repaired the machine there.", "I looked at a new supplier's plant.", "It was about our annual report.",
         "A week of inspections.", "My boss sent me.", "The board met there.", "We presented our figures.",
+        "A congress of our trade.", "The reason was a visit of the auditors.", "The reason: a seminar for beginners.",
     ),
     private=(
         "It was on my holiday.", "My family came along, I was off work.", "A birthday present for my sister.",
@@ -80,6 +82,7 @@ TRAIN = Words(
         "I had taken the day off.", "It fell into my parental leave.", "A private matter.", "A present for my nephews.",
         "My daughter wanted to see the sea.", "That was on my day off.", "I was on vacation at the time.",
         "A surprise for my husband.", "It was a family affair.", "Nothing official, I was on a hike.",
+        "I had leave that week.", "During my annual leave.", "A treat for my parents.", "An outing with friends.",
         "My wife and I celebrated our anniversary.", "It had nothing to do with work.", "A trip with my football club.",
         "I spent a free day there.", "It was for my son's school trip.", "I visited my parents.",
     ),
@@ -175,14 +178,17 @@ def _claim(rng: random.Random, words: Words) -> tuple[str, dict[str, Any]]:
     days = rng.randint(DAYS + 1, 300) if late else rng.randint(1, DAYS)
     first = f"{amount} for {rng.choice(words.things[kind])}."
     text = " ".join(piece if piece.endswith(".") else f"{piece}." for piece in (first, *rest) if piece)
-    said = {
+    text = text.format(who=words.who(rng), place=words.place(rng), days=days)
+    record = {
+        "days": days,
+        "too_late": late,
+        "expense": kind,
+        "euros": written,
+        "over_limit": over,
         "private": private,
         "no_receipt": no_receipt,
-        "too_late": late,
         "alcohol": alcohol,
         "pre_approved": approved,
-        "over_limit": over,
     }
-    rule = next((name for name, holds in said.items() if holds), "within_policy")
-    text = text.format(who=words.who(rng), place=words.place(rng), days=days)
-    return text, {**said, "rule": rule, "allowed": rule in ALLOWED}
+    rule = next((name for name in ORDER if record[name]), "within_policy")
+    return text, {**record, "rule": rule, "allowed": rule in ALLOWED}

@@ -20,7 +20,7 @@ from boardwright.schemas.passages import one_line
 from boardwright.schemas.shape import longest
 from boardwright.schemas.task import load_task, shipped_tasks
 from boardwright.schemas.tasks.parts.documents import DIGITS, canonical
-from boardwright.schemas.tasks.policy.documents import ALLOWED
+from boardwright.schemas.tasks.policy.documents import ALLOWED, ORDER
 
 MANY = {"train": 400, "valid": 100}
 # `invoice` has tests of its own; these two learn from labelled lines alone.
@@ -130,7 +130,7 @@ def test_an_answer_stands_in_its_passage_and_a_quarter_has_none() -> None:
 
 def test_a_claim_is_decided_by_the_first_rule_that_holds_for_it() -> None:
     for example in both("policy"):
-        holding = [name for name, holds in example.record.items() if holds is True and name != "allowed"]
+        holding = [name for name in ORDER if example.record[name]]
         assert example.record["rule"] == [*holding, "within_policy"][0]
         assert example.record["allowed"] == (example.record["rule"] in ALLOWED)
 
