@@ -127,7 +127,10 @@ def logits_and_states(
     asked for."""
     with torch.autocast(model.device.type, dtype=torch.bfloat16):
         read = model.model(
-            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], output_hidden_states=states
+            input_ids=inputs["input_ids"],
+            attention_mask=inputs["attention_mask"],
+            output_hidden_states=states,
+            use_cache=False,
         )
         logits: torch.Tensor = model.lm_head(read.last_hidden_state[:, :-1][wanted])
     return logits, read.hidden_states[1:] if states else ()
