@@ -17,7 +17,7 @@ from boardwright.build.lora import Way
 from boardwright.build.tokenizer import tokenize_with
 from boardwright.schemas.errors import BadExample
 from boardwright.schemas.examples import Example
-from boardwright.schemas.prompt import END, prompt_ids
+from boardwright.schemas.prompt import END
 from boardwright.schemas.records import canonical
 from boardwright.schemas.task import Task
 
@@ -31,10 +31,12 @@ DISTILLED = 0.5  # of the loss is the goal's say, where there is one
 Row = dict[str, list[int]]
 
 
-def encode(task: Task, example: Example, tokenizer: PreTrainedTokenizerFast) -> Row:
-    """One example as {input_ids, labels}: loss on the completion alone, which ends with the end-of-turn token."""
+def encode(task: Task, example: Example, tokenizer: PreTrainedTokenizerFast, neighbour_of: str | None = None) -> Row:
+    """One example as {input_ids, labels}: loss on the completion alone, which ends with the end-of-turn token.
+
+    neighbour_of: as of `Task.prompt`."""
     tokenize = tokenize_with(tokenizer)
-    prefix, rest = prompt_ids(task.prompt(example.text), tokenize)
+    prefix, rest = task.prompt_ids(example.text, tokenize, neighbour_of=neighbour_of)
     completion = tokenize(canonical(task.record.model_validate(example.record)), False) + tokenize(END, True)
     prompt = prefix + rest
     return {"input_ids": prompt + completion, "labels": [NOT_LEARNT] * len(prompt) + completion}

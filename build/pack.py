@@ -14,7 +14,7 @@ from typing import Any
 
 from boardwright.build.board_parts import board_parts
 from boardwright.build.ids import content_id, file_id
-from boardwright.device.bundles import DRAFTS, SURE, TRAINING
+from boardwright.device.bundles import DRAFTS, NEIGHBOURS, SURE, TRAINING
 from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import describe, open_bundle, write_bundle
 from boardwright.schemas.durable import replace_text
@@ -142,6 +142,7 @@ def _texts(
         "golden.jsonl": "".join(f"{spell(dict(line))}\n" for line in goldens),
         "scores.json": json.dumps(scores, indent=1) + "\n",
         **({SURE: calibration.to_json()} if calibration else {}),
+        **({NEIGHBOURS: task.neighbours.to_json()} if task.neighbours else {}),
     }
 
 

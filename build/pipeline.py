@@ -10,7 +10,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +111,8 @@ def build(request: Request, store: Store) -> Built:
         release = release_of(request.target, request.os)  # refuses one for a machine that is no board
         check_compiler()  # now, and not after the training
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
+    learnt = read_examples(prepared.path / "train.jsonl", request.task.record)
+    request = replace(request, task=request.task.having_learnt(learnt))
     drafts = _drafts(request, store, prepared)
     student = shrink(request, store, VERSIONS["shrink"], prepared, resolve_student(request.student, store))
     goal = resolve_student(request.training.distil_from, store) if request.training.distil_from else None

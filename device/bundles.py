@@ -10,6 +10,7 @@ Knows nothing of slots or commands. What a bundle holds beside its manifest:
     training.json   how the student learnt, for the report; may be missing
     drafts.bin      what guesses records from documents; may be missing
     sure.json       what a field's probability is worth; may be missing
+    neighbours.json the records that the student learnt, to show the nearest one; of a task that says so
     proof.json      what the board's CPU did with it under emulation; may be missing
     board.json, wheels/, sbom.cdx.json, LICENCES.txt    of a bundle for a board: what it needs, and all that it runs
 """
@@ -21,7 +22,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -35,6 +36,7 @@ from boardwright.schemas.bundle import Bundle, open_bundle, open_staged
 from boardwright.schemas.errors import BadBundle, KitError
 from boardwright.schemas.keys import trusted_keys
 from boardwright.schemas.minisign import read_public_key
+from boardwright.schemas.neighbours import Neighbours
 from boardwright.schemas.task import Task, load_task
 from boardwright.targets.profile import Target
 
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     from boardwright.device.threads import Choice
     from boardwright.device.workers import Workers
 
-TASK, TARGET, GOLDEN, SCORES, TRAINING, DRAFTS, SURE = (
+TASK, TARGET, GOLDEN, SCORES, TRAINING, DRAFTS, SURE, NEIGHBOURS = (
     "task",
     "target.json",
     "golden.jsonl",
@@ -53,6 +55,7 @@ TASK, TARGET, GOLDEN, SCORES, TRAINING, DRAFTS, SURE = (
     "training.json",
     "drafts.bin",
     "sure.json",
+    "neighbours.json",
 )
 MAX_PART = 16 * 1024 * 1024
 REBUILD = "build the bundle again, with the same boardwright as on the board"
@@ -229,7 +232,18 @@ def load_bundle(path: Path, key: Path | None = None, cache: Path | None = None) 
     folder = bundle.path if bundle.path.is_dir() else bundle.stage(cache or cache_folder())
     with _no_bytecode():
         task = load_task(folder / TASK)
+    if task.neighbour:
+        task = replace(task, neighbours=_neighbours(bundle))
     return Installed(bundle, folder, task, target, goldens, scores)
+
+
+def _neighbours(bundle: Bundle) -> Neighbours:
+    try:
+        return Neighbours.from_json(bundle.read(NEIGHBOURS, MAX_PART))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BadBundle(
+            f"A part of the bundle can't be read: {error}.", where=f"{bundle.path}: {NEIGHBOURS}", next=REBUILD
+        ) from None
 
 
 def open_either(path: Path, key: Path | None = None) -> Bundle:

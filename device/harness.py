@@ -22,7 +22,6 @@ from boardwright.device.engines.load import load_engine
 from boardwright.device.grammar import Grammars
 from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
-from boardwright.schemas.prompt import prompt_ids
 from boardwright.schemas.records import parse
 from boardwright.schemas.shape import ObjectShape, TextShape, bare, fitted, least_bytes, longest
 from boardwright.schemas.task import Task
@@ -85,8 +84,7 @@ class Harness:
         self._pass_cost = engine.pass_cost if pass_cost is None else pass_cost
         self.engine = engine
         self._tokenizer = tokenizer
-        budget = task.limits.output
-        self._shape = fitted(task.shape, budget) if budget else task.shape
+        self._shape = task.bounded_shape
         self._grammars = Grammars(self._shape, tokenizer)
         self._longest = longest(self._shape)
         # Sequence 0 holds the prefix and nothing else; records are decoded in the others.
@@ -130,7 +128,7 @@ class Harness:
 
     def prompt_ids(self, text: str) -> tuple[list[int], list[int]]:
         """Token ids of (prefix, the rest of the prompt) for a document."""
-        return prompt_ids(self.task.prompt(text), self.engine.tokenize)
+        return self.task.prompt_ids(text, self.engine.tokenize)
 
     def extract(self, text: str) -> Result:
         """One document to one record. Raises BadDocument or BadRecord."""

@@ -9,7 +9,7 @@ import hashlib
 import importlib.util
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,9 @@ from pydantic import BaseModel
 from boardwright.schemas.compare import ComparatorName
 from boardwright.schemas.errors import BadDocument, BadTask, KitError
 from boardwright.schemas.examples import Example
-from boardwright.schemas.prompt import Prompt, render
+from boardwright.schemas.neighbours import Neighbours
+from boardwright.schemas.prompt import Prompt, prompt_ids, render
+from boardwright.schemas.records import canonical
 from boardwright.schemas.shape import (
     ChoiceShape,
     NumberShape,
@@ -29,6 +31,7 @@ from boardwright.schemas.shape import (
     TextShape,
     bare,
     copies,
+    fitted,
     has_choice,
     leaf_shapes,
     least_bytes,
@@ -132,6 +135,8 @@ class Task:
     escalate: field of a closed set → those of its values that send the document to a person, such as "out_of_scope".
     reading: makes the text that the student reads out of the document, in training and on the board alike: a short
     sketch of a long series. The same document gives the same text, on every machine; ValueError for one it can't read.
+    neighbour: the prompt shows the record of the training document that is most like the one to read. For documents
+    whose senders come again; their records then travel in the bundle.  neighbours: those, once they are known.
     """
 
     name: str
@@ -141,11 +146,13 @@ class Task:
     comparators: Mapping[str, ComparatorName] = field(default_factory=dict)
     escalate: Mapping[str, Sequence[str]] = field(default_factory=dict)
     reading: Callable[[str], str] | None = None
+    neighbour: bool = False
     limits: Limits = Limits()
     gates: Gates = Gates()
     training: Training = Training()
     checks: Checks = Checks()
     folder: Path = Path()
+    neighbours: Neighbours | None = None
 
     @cached_property
     def shape(self) -> ObjectShape:
@@ -156,22 +163,50 @@ class Task:
         """Every top-level field with its comparator."""
         return {name: self.comparators.get(name, _default(shape)) for name, shape in self.shape.fields}
 
-    def prompt(self, text: str) -> Prompt:
+    @cached_property
+    def bounded_shape(self) -> ObjectShape:
+        """The shape within limits.output: how long texts and lists can get."""
+        budget = self.limits.output
+        return fitted(self.shape, budget) if budget else self.shape
+
+    def having_learnt(self, examples: Iterable[Example]) -> Task:
+        """The task as its student will know it: with those examples as neighbours, where it shows any."""
+        if not self.neighbour:
+            return self
+        records = ((one.text, canonical(self.record.model_validate(one.record))) for one in examples)
+        return replace(self, neighbours=Neighbours.of(records))
+
+    def prompt(self, text: str, *, neighbour_of: str | None = None) -> Prompt:
         """The prompt of a document. The empty one is that of no task's documents, and stands for them all.
 
+        neighbour_of: the text whose neighbour is shown, where it is another than the document; "" for none.
         Raises BadDocument where the task's reading can't read it."""
+        known_by = text if neighbour_of is None else neighbour_of
+        like = self.neighbours.nearest(known_by) if known_by and self.neighbours else None
         if text and self.reading:
             try:
                 text = self.reading(text)
             except ValueError as error:
                 raise BadDocument(f"This is no document of the task: {error}.", value=text) from error
-        return render(self.instruction, text)
+        return render(self.instruction, text if like is None else f"Similar: {like}\n\n{text}")
+
+    def prompt_ids(
+        self, text: str, tokenize: Callable[[str, bool], list[int]], *, neighbour_of: str | None = None
+    ) -> tuple[list[int], list[int]]:
+        """Token ids of (prefix, the rest of the prompt) for a document, as `schemas.prompt.prompt_ids` makes them.
+
+        Where the context has no room for the neighbour's record, the document goes without. neighbour_of: as of
+        `prompt`."""
+        prefix, rest = prompt_ids(self.prompt(text, neighbour_of=neighbour_of), tokenize)
+        if self.neighbours and len(prefix) + len(rest) + longest(self.bounded_shape) > self.limits.context:
+            return prompt_ids(self.prompt(text, neighbour_of=""), tokenize)
+        return prefix, rest
 
     @property
     def prompt_source(self) -> str:
         """All that prompts depend on beside the document: where it differs, another student is trained."""
         code = (self.folder / "task.py").read_text(encoding="utf-8") if self.reading else ""
-        return f"{self.prompt('')}{code}"
+        return f"{self.prompt('')}{code}{self.neighbours.id if self.neighbours else ''}"
 
     def escalated(self, record: BaseModel) -> list[str]:
         """The fields whose values send the document to a person, however sure the student is of them."""

@@ -38,8 +38,9 @@ class Bench:
     """The student's files in one folder, and the figures so far."""
 
     def __init__(self, given: argparse.Namespace) -> None:
-        self.task = load_task(given.task)
-        self.train, self.held_out = (read_examples(path, self.task.record) for path in (given.examples, given.valid))
+        task = load_task(given.task)
+        self.train, self.held_out = (read_examples(path, task.record) for path in (given.examples, given.valid))
+        self.task = task.having_learnt(self.train)
         self.adapter: Path = given.adapter
         self.steps: int = given.steps
         self.student = resolve_student(given.student, Store()).path

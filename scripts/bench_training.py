@@ -143,7 +143,7 @@ def prepare(given: argparse.Namespace, student: Path) -> list[dict[str, list[int
     else:
         # More than are read, as a training has: documents of one length meet in a step.
         examples = list(itertools.islice(document_source(task)(task.training.seed, "train"), max(count, 800)))
-    rows = encode_all(task, examples, _tokenizer(student))
+    rows = encode_all(task.having_learnt(examples), examples, _tokenizer(student))
     lengths = [len(row["input_ids"]) for row in rows]
     steps = max(given.steps, len(rows) // task.training.batch)
     order = reading_order(lengths, steps, task.training.batch, task.training.seed)

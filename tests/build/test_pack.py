@@ -14,6 +14,7 @@ from boardwright.device.confidence import Calibration
 from boardwright.schemas.bundle import open_bundle
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadBundle, BadTask
+from boardwright.schemas.examples import Example
 from boardwright.schemas.keys import signing_key
 from boardwright.schemas.task import Task, load_task
 from boardwright.targets.profile import load_target
@@ -97,6 +98,15 @@ def test_a_closed_set_in_a_file_goes_along(tmp_path: Path, monkeypatch: pytest.M
     installed = load_bundle(packed(tmp_path, load_task("intents")))
     assert installed.task.shape == load_task("intents").shape
     assert installed.task.folder != load_task("intents").folder
+
+
+def test_the_neighbours_of_a_task_that_shows_one_go_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOARDWRIGHT_CACHE", str(tmp_path / "cache"))
+    record = {"company": "BAKER", "date": None, "address": None, "total": "RM 3.00"}
+    task = load_task("receipt").having_learnt([Example("1", "BAKER RM 3.00 CASH", record)])
+    installed = load_bundle(packed(tmp_path, task))
+    assert installed.task.prompt("BAKER 4.00") == task.prompt("BAKER 4.00")
+    assert "RM 3.00" in installed.task.prompt("BAKER 4.00").document
 
 
 def test_a_task_that_needs_the_files_beside_it_is_refused(tmp_path: Path) -> None:

@@ -99,6 +99,18 @@ def test_a_part_that_cannot_be_used_is_named(
     assert not own_folders.exists()
 
 
+@pytest.mark.parametrize(
+    ("parts", "what"),
+    [({}, "no such file"), ({"neighbours.json": "[]"}, "can't be read"), ({"neighbours.json": "{"}, "can't be read")],
+)
+def test_a_task_that_shows_neighbours_needs_them(
+    tmp_path: Path, own_folders: Path, parts: dict[str, str], what: str
+) -> None:
+    task = TASK_PY.replace("limits=", "neighbour=True, limits=")
+    with pytest.raises(BadBundle, match=what):
+        load_bundle(make_bundle(tmp_path, b"weights", {"task/task.py": task, **parts}))
+
+
 def test_a_task_that_does_not_load_is_a_bad_task(tmp_path: Path, own_folders: Path) -> None:
     with pytest.raises(BadTask, match="does not load"):
         load_bundle(make_bundle(tmp_path, b"weights", {"task/task.py": "import nothing_of_this_name"}))

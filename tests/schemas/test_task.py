@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from pydantic import ValidationError
 
 from boardwright.schemas.errors import BadDocument, BadTask
 from boardwright.schemas.examples import Example
-from boardwright.schemas.shape import ChoiceShape, NullableShape, ObjectShape
-from boardwright.schemas.task import SHIPPED, files_of, load_task, shipped_tasks
+from boardwright.schemas.shape import ChoiceShape, NullableShape, ObjectShape, longest
+from boardwright.schemas.task import SHIPPED, Limits, files_of, load_task, shipped_tasks
 
 MODEL = """
 import datetime
@@ -228,6 +229,55 @@ task = Task("ticket", Line, "Which?", reading=lambda text: str(int(text) // 100)
         assert load_task(folder).prompt_source == before
         (folder / "task.py").write_text(self.TASK.replace("100", "10"))
         assert load_task(folder).prompt_source != before
+
+
+class TestNeighbour:
+    TASK = """
+from typing import Literal
+from pydantic import BaseModel
+from boardwright.schemas.task import Task
+
+class Line(BaseModel):
+    kind: Literal["bug", "question"]
+
+task = Task("ticket", Line, "Which?", neighbour=True)
+"""
+    LEARNT = (Example("1", "Zoe: it broke", {"kind": "bug"}), Example("2", "Ada: how come?", {"kind": "question"}))
+
+    def test_the_nearest_record_stands_before_the_document(self, write: Write) -> None:
+        task = load_task(write(self.TASK)).having_learnt(self.LEARNT)
+        assert task.prompt("Ada: why?").document == 'Similar: {"kind":"question"}\n\nAda: why?'
+        assert task.prompt("Ada: why?", neighbour_of="").document == "Ada: why?"
+        assert (
+            task.prompt("Bob, hello", neighbour_of="Ada: why?").document == 'Similar: {"kind":"question"}\n\nBob, hello'
+        )
+        assert task.prompt("Bob, hello").document == "Bob, hello"
+
+    def test_other_neighbours_are_another_prompt(self, write: Write) -> None:
+        task = load_task(write(self.TASK))
+        sources = {task.having_learnt(some).prompt_source for some in (self.LEARNT, self.LEARNT[:1])}
+        assert len(sources | {task.prompt_source}) == 3
+        assert task.having_learnt(self.LEARNT).prompt("").prefix == task.prompt("").prefix
+
+    def test_a_task_that_shows_none_learns_none(self, write: Write) -> None:
+        task = load_task(write(TestReading.TASK))
+        assert task.having_learnt(self.LEARNT) is task
+
+    def test_it_goes_where_the_context_has_no_room(self, write: Write) -> None:
+        task = load_task(write(self.TASK)).having_learnt(self.LEARNT)
+
+        def tokens(text: str, neighbour_of: str | None = None) -> int:
+            prompt = task.prompt(text, neighbour_of=neighbour_of)
+            return len(prompt.prefix + prompt.document + prompt.suffix)
+
+        def found(text: str, context: int) -> int:
+            short = replace(task, limits=Limits(context=context))
+            return sum(map(len, short.prompt_ids(text, lambda part, special: list(part.encode()))))
+
+        record = longest(task.shape)
+        both, alone = tokens("Ada: why?"), tokens("Ada: why?", "")
+        assert found("Ada: why?", both + record) == both
+        assert found("Ada: why?", both + record - 1) == alone
 
 
 class TestDocuments:
