@@ -23,12 +23,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors.numpy import load_file
-from torch.nn.utils import parametrize
 from transformers import AutoTokenizer
 
 from boardwright.build.completion import NOT_LEARNT, Row, divergence, logits_and_states, micro_batch, padded
 from boardwright.build.export import reordered
-from boardwright.build.lora import load_bare
+from boardwright.build.lora import compiled, load_bare
 from boardwright.build.quantize import quantize
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.steps import current_step
@@ -81,17 +80,19 @@ class _Round(torch.autograd.Function):
 
 
 class _OnGrid(torch.nn.Module):
-    """A parametrization: the weight as the file will hold it. scale: as `block_scales` returns it."""
+    """A product whose weights are seen as the file will hold them. weight: float32, (rows, columns).  scale: as
+    `block_scales` returns it."""
 
     scale: torch.Tensor
 
-    def __init__(self, scale: torch.Tensor) -> None:
+    def __init__(self, linear: torch.nn.Linear, scale: torch.Tensor) -> None:
         super().__init__()
+        self.weight, self.bias = linear.weight.requires_grad_(True), linear.bias
         self.register_buffer("scale", scale)
 
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        rounded: torch.Tensor = _Round.apply(weight, self.scale)  # type: ignore[no-untyped-call]
-        return rounded
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        rounded: torch.Tensor = _Round.apply(self.weight, self.scale)  # type: ignore[no-untyped-call]
+        return torch.nn.functional.linear(inputs, rounded, self.bias)
 
 
 def round_checkpoint(
@@ -187,10 +188,15 @@ def _train(
     model = load_bare(checkpoint, torch.float32).to(device).requires_grad_(False)
     began = current_step().seconds
     on_grid = _put_on_grid(model, importance, names)
-    weights = [module.parametrizations.weight.original.requires_grad_(True) for _, module in on_grid.values()]
+    weights = [module.weight for _, module in on_grid.values()]
     pad = goal.config.pad_token_id or 0
-    micro = micro_batch(BATCH, sum(len(row["input_ids"]) for row in rows) / len(rows))
+    length = sum(len(row["input_ids"]) for row in rows) / len(rows)
+    micro = micro_batch(BATCH, length)
     before = _held_out(model, goal, held_out, micro, pad)
+    if device == "cpu":
+        # What is in the layers and not the layers, around which transformers collects the hidden states of each.
+        parts = [part for one in (model, goal) for layer in one.model.layers for part in (layer.self_attn, layer.mlp)]
+        compiled(parts, round(steps * BATCH * length))
     optimizer = torch.optim.AdamW(weights, lr=LEARNING_RATE, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     warm_up = max(1, min(WARM_UP, steps // 5))
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
@@ -215,8 +221,7 @@ def _train(
     blocks = {}
     with torch.no_grad():
         for name, (path, module) in on_grid.items():
-            weight = module.parametrizations.weight
-            packed = pack(weight.original, weight[0].scale)
+            packed = pack(module.weight, module.scale)
             blocks[name] = np.ascontiguousarray(reordered(f"{path}.weight", packed, config))
     seconds = round(current_step().seconds - began, 1)
     # A divergence that is no number is no less either.
@@ -226,19 +231,18 @@ def _train(
 
 def _put_on_grid(
     model: Any, importance: Mapping[str, npt.NDArray[np.float32]], names: set[str]
-) -> dict[str, tuple[str, Any]]:
+) -> dict[str, tuple[str, _OnGrid]]:
     """Have the matrices of those tensors seen as they will be rounded; tensor name → path and module of each."""
     mapped = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, model.config.num_hidden_layers)
-    found: dict[str, tuple[str, Any]] = {}
+    found: dict[str, tuple[str, _OnGrid]] = {}
     for path, module in list(model.named_modules()):
         name = mapped.get_name(f"{path}.weight", try_suffixes=(".weight",)) if path else None
         # The output matrix shares its weights with the embedding, or is kept finer; neither is on the grid.
         if isinstance(module, torch.nn.Linear) and path != "lm_head" and name in names:
             matrix = torch.from_numpy(importance[name]).to(module.weight.device)
-            parametrize.register_parametrization(
-                module, "weight", _OnGrid(block_scales(module.weight, matrix)), unsafe=True
-            )
-            found[name] = (path, module)
+            rounding = _OnGrid(module, block_scales(module.weight, matrix))
+            model.set_submodule(path, rounding)
+            found[name] = (path, rounding)
     return found
 
 
@@ -289,6 +293,7 @@ def _strayed(found: torch.Tensor, goal: torch.Tensor) -> torch.Tensor:
 
 def _held_out(model: Any, goal: Any, rows: Sequence[Row], micro: int, pad: int) -> float:
     tokens = sum(label != NOT_LEARNT for row in rows for label in row["labels"])
-    with torch.no_grad():
+    # Compiled layers would be compiled anew for passes without a gradient.
+    with torch.no_grad(), torch.compiler.set_stance("force_eager"):
         parts = [_distances(model, goal, rows[at : at + micro], pad)[0] for at in range(0, len(rows), micro)]
     return float(sum(parts)) / tokens
