@@ -29,6 +29,9 @@ _OPTIONS = (
     click.option("--vocabulary", type=click.IntRange(0), help="Tokens that the student keeps; 0: all."),
     click.option("--layers", type=click.IntRange(0), help="Layers that the student keeps; 0: all."),
     click.option("--distil-from", metavar="STUDENT", help="Learn this one's token distributions beside the labels."),
+    click.option(
+        "--misprints", type=click.FloatRange(0, 1), help="Share of documents read again with a word misprinted."
+    ),
     click.option("--rounding", type=click.IntRange(0), help="Steps of training as Q4_0 will round, where it ships."),
     click.option("--seed", type=int, help="Of the documents, the adapter's start and the order of reading."),
     click.option("--documents", "synthetic_train", type=click.IntRange(1), help="Synthetic documents to train on."),

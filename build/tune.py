@@ -22,6 +22,7 @@ from boardwright.build.completion import (
     TOKENS_PER_PASS,
     Row,
     completion,
+    encode,
     encode_all,
     micro_batch,
     reading_order,
@@ -37,6 +38,7 @@ from boardwright.build.lora import (
     load_student,
     this_machines_way,
 )
+from boardwright.build.misprints import misprinted
 from boardwright.build.training_figures import Point, Tuned
 from boardwright.build.watch_training import (
     Watch,
@@ -135,6 +137,8 @@ def _lesson(
 ) -> _Lesson:
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     rows = encode_all(task, train, tokenizer)
+    copies = misprinted(task, train, training.misprints, training.seed)
+    rows += [encode(task, copy, tokenizer, neighbour_of=text) for copy, text in copies]
     # Not the first ones: files are often sorted by what is to be told.
     asked = random.Random(training.seed).sample(held_out, min(MOST_DOCUMENTS, len(held_out)))
     questions = encode_all(task, asked, tokenizer)

@@ -10,7 +10,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
@@ -103,6 +103,8 @@ class Training:
     vocabulary: tokens that the student keeps, those of the task first; 0 for all.  layers: of its layers, those that do
     most for the task; 0 for all.
     distil_from: a student of the same tokens, by name, whose distributions are learnt beside the labels; "" for none.
+    misprints: of the documents that share a word with their neighbour's record, so many are read once more a pass with
+    one misprinted, 0 to 1.
     rounding: steps that the merged checkpoint is trained on as Q4_0 will round it, where that is to ship, 0 for none.
     """
 
@@ -122,7 +124,14 @@ class Training:
     vocabulary: int = 0
     layers: int = 0
     distil_from: str = ""
+    misprints: float = 0.0
     rounding: int = 120
+
+    def __post_init__(self) -> None:
+        # epochs=3 in a task.py and --epochs 3 are one training, and have to be one key in the store.
+        for option in fields(self):
+            if isinstance(option.default, float):
+                object.__setattr__(self, option.name, float(getattr(self, option.name)))
 
 
 @dataclass(frozen=True)

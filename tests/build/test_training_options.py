@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -43,6 +44,14 @@ def test_what_the_caller_leaves_out_is_the_tasks() -> None:
 )
 def test_an_option_changes_its_word_alone(arguments: list[str], changes: dict[str, Any]) -> None:
     assert chosen(*arguments) == replace(load_task("receipt").training, **changes)
+
+
+def test_a_whole_number_is_the_same_training_from_both() -> None:
+    in_task, given = (
+        replace(load_task("receipt").training, epochs=2, misprints=1),
+        chosen("--epochs", "2", "--misprints", "1"),
+    )
+    assert json.dumps(asdict(in_task)) == json.dumps(asdict(given))
 
 
 def test_every_word_of_training_but_the_batch_has_an_option() -> None:
