@@ -105,5 +105,15 @@ def would_ship(
     return chosen.encoding is encoding
 
 
+def better(plain: Rung, trained: Rung) -> Rung:
+    """Of two artifacts in one encoding the one that ships: by held-out fields, then records. Where neither is better,
+    the trained one: it is nearer to the checkpoint. A note tells of one that was not taken."""
+    scores = [(rung.scores.fields_right, rung.scores.records_right) for rung in (plain, trained)]
+    if scores[0] <= scores[1]:
+        return trained
+    note = f"trained as it rounds, fields {100 * scores[1][0]:.1f} %, records {100 * scores[1][1]:.1f} %: not taken"
+    return replace(plain, notes=[*plain.notes, note])
+
+
 def _missed(rung: Rung, gates: Gates) -> list[str]:
     return [n for n in ("records_right", "fields_right") if getattr(rung.scores, n) < getattr(gates, n)]

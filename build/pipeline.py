@@ -16,7 +16,7 @@ from typing import Any
 
 from boardwright.build.artifacts import importance, onnx, rounded, training_texts
 from boardwright.build.ids import file_id, folder_id
-from boardwright.build.ladder import Rung, choose, would_ship
+from boardwright.build.ladder import Rung, better, choose, would_ship
 from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_name, quantize_model
 from boardwright.build.roofline import model_shape
 from boardwright.build.scores import read_evaluation
@@ -138,10 +138,11 @@ def build(request: Request, store: Store) -> Built:
     if request.training.rounding and would_ship(
         Encoding.Q4_0, ladder, yardstick, request.gates, most_mb, runs_here=runs_here
     ):
-        better = rounded(request, store, VERSIONS["round"], merged, exported, imatrix, prepared)
-        rung = _rung(request, store, Encoding.Q4_0, better, prepared, drafts)
-        ladder = [rung if one.encoding is Encoding.Q4_0 else one for one in ladder]
-        ids["round"] = better.id
+        trained = rounded(request, store, VERSIONS["round"], merged, exported, imatrix, prepared)
+        rung = _rung(request, store, Encoding.Q4_0, trained, prepared, drafts)
+        ladder = [better(one, rung) if one.encoding is Encoding.Q4_0 else one for one in ladder]
+        if rung in ladder:
+            ids["round"] = trained.id
     chosen, why = choose(ladder, yardstick, request.gates, most_mb, runs_here=runs_here)
     goldens = _golden(request, store, chosen, prepared, drafts)
     rungs = [*ladder, *([] if yardstick in ladder else [yardstick])]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boardwright.build.ladder import Rung, choose, would_ship
+from boardwright.build.ladder import Rung, better, choose, would_ship
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import GateFailed
@@ -90,3 +90,12 @@ def test_work_on_an_encoding_pays_where_it_would_ship_if_it_lost_nothing() -> No
     onnx = rung(ONNX, 0.984, megabytes=150, speed=2.0)
     assert not would_ship(Q4, [lossy, onnx], yardstick, gates, 400, runs_here=True)
     assert would_ship(Q4, [lossy, onnx], yardstick, gates, 400)
+
+
+def test_of_two_in_one_encoding_the_one_that_scores_better_ships() -> None:
+    plain, worse, same = (rung(Q4, score) for score in (0.92, 0.915, 0.92))
+    kept = better(plain, worse)
+    assert kept.scores == plain.scores
+    assert kept.notes == ["trained as it rounds, fields 91.5 %, records 90.0 %: not taken"]
+    assert better(plain, same) is same
+    assert better(worse, plain) is plain
