@@ -23,13 +23,13 @@ ROUTED = ("routing", "gesture", "localisation")
 
 
 @cache
-def _built(house: House, name: str, student: Path) -> Path:
-    """The bundle of a shipped task, of as few documents and steps as make one."""
+def _built(house: House, name: str, student: Path, *options: str) -> Path:
+    """The bundle of a shipped task, of as few documents and steps as make one. options: more of them."""
     ran = house.run(
         "boardwright", "build", name, "--target", "host", "--student", student,
         "--documents", "16", "--held-out", "3", "--epochs", "1", "--encodings", "Q8_0",
         "--gate", "records_right=0", "--gate", "fields_right=0", "--gate", "tolerance=1", "--json",
-        "-o", house.root / "kinds",
+        "-o", house.root / "kinds", *options,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     return Path(json.loads(ran.stdout.splitlines()[-1])["bundle"])
@@ -63,6 +63,23 @@ def test_records(house: House, student_gguf: Path, tmp_path: Path, name: str) ->
     for example, line in zip(examples, lines, strict=True):
         task.record.model_validate(line["record"])
         assert list(unfounded(task.shape, line["record"], example.text)) == []
+
+
+def test_receipts_beside_their_neighbours(house: House, student_gguf: Path, tmp_path: Path) -> None:
+    shops = ("BLUE GARAGE SDN BHD", "7 JALAN BESAR"), ("THE BAKER", "3 HIGH STREET"), ("KEDAI RUNCIT", "12 LORONG LIMA")
+    examples = []
+    for number in range(24):
+        (company, address), total = shops[number % 3], f"{number + 4}.{number}0"
+        text = f"{company}\n{address}\nDATE {number + 1}/05/2018\nBILL {number * 7919}\nTOTAL RM {total}\nTHANK YOU"
+        record = {"company": company, "date": f"{number + 1}/05/2018", "address": address, "total": total}
+        examples.append(Example(f"receipt-{number}", text, record))
+    labelled = tmp_path / "labelled.jsonl"
+    labelled.write_text("".join(example.line() + "\n" for example in examples), encoding="utf-8")
+    bundle = _built(house, "receipt", student_gguf, "--examples", str(labelled), "--misprints", "1")
+    code, lines = called(house, "extract", bundle, [Example("new", examples[4].text + " AGAIN", {})], tmp_path)
+    assert code == 0, "the golden prompts, each with its neighbour, are certified before the first record"
+    load_task("receipt").record.model_validate(lines[0]["record"])
+    assert b"neighbours.json" in bundle.read_bytes()
 
 
 @pytest.mark.parametrize("name", ROUTED)
