@@ -22,7 +22,7 @@ from boardwright.schemas.task import Task
 
 # Of fewer letters, another word is likelier than a misprint; and another number always is.
 LETTERS = 3
-# Of misprints, those that lose half a word and the blank after it; the others are of a letter.
+# Of misprints of long words, those that lose a part of it; the others are of a letter.
 TORN = 0.15
 # What optical character recognition takes for one another.
 _ALIKE = ("0O", "1IL", "5S", "8B", "2Z", "6G", "UV", "CG", "DO", "EF", "HN", "MN", "IT", "AR", "KX", "PR", "VY")
@@ -33,8 +33,10 @@ def misprinted(task: Task, examples: Sequence[Example], share: float, seed: int)
     its neighbour. Always the same for the same seed."""
     for example in examples:
         rng = random.Random(f"{seed} {example.id}")
+        if rng.random() >= share:
+            continue
         like = task.neighbours and task.neighbours.nearest(example.text)
-        if not like or rng.random() >= share:
+        if not like:
             continue
         places = list(_places(task, example, json.loads(like)))
         if places:

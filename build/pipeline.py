@@ -44,7 +44,7 @@ VERSIONS = {
     "export": EXPORT,
     "imatrix": 1,
     "quantize": QUANTIZE,
-    "round": 2,
+    "round": 3,
     "onnx": 1,
     "evaluate": 6,
     "examine": 2,
@@ -111,8 +111,9 @@ def build(request: Request, store: Store) -> Built:
         release = release_of(request.target, request.os)  # refuses one for a machine that is no board
         check_compiler()  # now, and not after the training
     prepared = _data(request, store)  # first: a broken line in a file is told before anything is fetched
-    learnt = read_examples(prepared.path / "train.jsonl", request.task.record)
-    request = replace(request, task=request.task.having_learnt(learnt))
+    if request.task.neighbour:
+        learnt = read_examples(prepared.path / "train.jsonl", request.task.record)
+        request = replace(request, task=request.task.having_learnt(learnt))
     drafts = _drafts(request, store, prepared)
     student = shrink(request, store, VERSIONS["shrink"], prepared, resolve_student(request.student, store))
     goal = resolve_student(request.training.distil_from, store) if request.training.distil_from else None

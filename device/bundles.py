@@ -109,12 +109,7 @@ class Installed:
         path = self.folder / name
         if not path.is_file():
             return None
-        try:
-            return read(path.read_bytes())
-        except (ValueError, KeyError, TypeError) as error:
-            raise BadBundle(
-                f"A part of the bundle can't be read: {error}.", where=f"{self.bundle.path}: {name}", next=REBUILD
-            ) from None
+        return _readable(read, path.read_bytes(), f"{self.bundle.path}: {name}")
 
     def threads(self, threads: int | None = None, prefill_threads: int | None = None) -> tuple[int, int]:
         """Threads for (decode, prefill): as given, else as measured here, else the target's; never more of the target's
@@ -233,17 +228,9 @@ def load_bundle(path: Path, key: Path | None = None, cache: Path | None = None) 
     with _no_bytecode():
         task = load_task(folder / TASK)
     if task.neighbour:
-        task = replace(task, neighbours=_neighbours(bundle))
+        index = bundle.read(NEIGHBOURS, MAX_PART)
+        task = replace(task, neighbours=_readable(Neighbours.from_json, index, f"{path}: {NEIGHBOURS}"))
     return Installed(bundle, folder, task, target, goldens, scores)
-
-
-def _neighbours(bundle: Bundle) -> Neighbours:
-    try:
-        return Neighbours.from_json(bundle.read(NEIGHBOURS, MAX_PART))
-    except (ValueError, TypeError, AttributeError) as error:
-        raise BadBundle(
-            f"A part of the bundle can't be read: {error}.", where=f"{bundle.path}: {NEIGHBOURS}", next=REBUILD
-        ) from None
 
 
 def open_either(path: Path, key: Path | None = None) -> Bundle:
@@ -263,10 +250,7 @@ def read_needs(path: Path, key: Path | None = None) -> Needs | None:
 def needs_of(bundle: Bundle) -> Needs | None:
     if not bundle.has(NEEDS):
         return None
-    try:
-        return Needs.from_json(bundle.read(NEEDS, MAX_PART))
-    except ValueError as error:
-        raise BadBundle(f"A part of the bundle can't be read: {error}.", where=bundle.path, next=REBUILD) from None
+    return _readable(Needs.from_json, bundle.read(NEEDS, MAX_PART), str(bundle.path))
 
 
 def board_needs(bundle: Bundle) -> Needs:
@@ -318,6 +302,13 @@ def _part(model: type[_ModelT], data: bytes, where: str) -> _ModelT:
             value=None if first["type"] == "missing" else first["input"],
             next=REBUILD,
         ) from None
+
+
+def _readable(read: Callable[[bytes], _PartT], data: bytes, where: str) -> _PartT:
+    try:
+        return read(data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadBundle(f"A part of the bundle can't be read: {error}.", where=where, next=REBUILD) from None
 
 
 def _object(data: bytes, where: str) -> dict[str, Any]:

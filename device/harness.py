@@ -23,7 +23,7 @@ from boardwright.device.grammar import Grammars
 from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.records import parse
-from boardwright.schemas.shape import ObjectShape, TextShape, bare, fitted, least_bytes, longest
+from boardwright.schemas.shape import ObjectShape, TextShape, bare, fitted, least_bytes
 from boardwright.schemas.task import Task
 
 
@@ -86,7 +86,7 @@ class Harness:
         self._tokenizer = tokenizer
         self._shape = task.bounded_shape
         self._grammars = Grammars(self._shape, tokenizer)
-        self._longest = longest(self._shape)
+        self._longest = task.longest_record
         # Sequence 0 holds the prefix and nothing else; records are decoded in the others.
         self._slots = range(1, engine.n_sequences)
         self._prefix, _ = self.prompt_ids("")

@@ -75,8 +75,9 @@ class Neighbours:
         """What all words of each document weigh."""
         whole = [0] * len(self.records)
         for places in self.words.values():
+            weight = self._weight(len(places))
             for at in places:
-                whole[at] += self._weight(len(places))
+                whole[at] += weight
         return whole
 
     def _weight(self, documents: int) -> int:
@@ -90,7 +91,12 @@ class Neighbours:
     def from_json(cls, data: str | bytes) -> Neighbours:
         """Raises ValueError for anything that `to_json` does not write."""
         told = json.loads(data)
-        if not isinstance(told, dict) or set(told) != {"records", "texts", "words"}:
+        if (
+            not isinstance(told, dict)
+            or set(told) != {"records", "texts", "words"}
+            or not isinstance(told["words"], dict)
+            or not all(isinstance(some, list) for some in (told["records"], told["texts"], *told["words"].values()))
+        ):
             raise ValueError("not an index of neighbours")
         records, texts = tuple(told["records"]), tuple(told["texts"])
         words = {word: tuple(places) for word, places in told["words"].items()}

@@ -178,6 +178,11 @@ class Task:
         budget = self.limits.output
         return fitted(self.shape, budget) if budget else self.shape
 
+    @cached_property
+    def longest_record(self) -> int:
+        """Tokens that the context keeps free for a record."""
+        return longest(self.bounded_shape)
+
     def having_learnt(self, examples: Iterable[Example]) -> Task:
         """The task as its student will know it: with those examples as neighbours, where it shows any."""
         if not self.neighbour:
@@ -207,7 +212,7 @@ class Task:
         Where the context has no room for the neighbour's record, the document goes without. neighbour_of: as of
         `prompt`."""
         prefix, rest = prompt_ids(self.prompt(text, neighbour_of=neighbour_of), tokenize)
-        if self.neighbours and len(prefix) + len(rest) + longest(self.bounded_shape) > self.limits.context:
+        if self.neighbours and len(prefix) + len(rest) + self.longest_record > self.limits.context:
             return prompt_ids(self.prompt(text, neighbour_of=""), tokenize)
         return prefix, rest
 

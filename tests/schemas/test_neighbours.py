@@ -80,6 +80,9 @@ def test_any_text_has_a_neighbour_or_none(texts: list[str], text: str) -> None:
     [
         {"records": ["a"]},
         {"records": ["a", "b", "c", 4]},
+        {"records": 4},
+        {"words": []},
+        {"words": {"baker": 1}},
         {"words": {"baker": [9]}},
         {"words": {"baker": ["x"]}},
         {"more": 1},
