@@ -14,6 +14,7 @@ from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
 from boardwright.build.lora import Way
+from boardwright.build.precision import mixed
 from boardwright.build.tokenizer import tokenize_with
 from boardwright.schemas.errors import BadExample
 from boardwright.schemas.examples import Example
@@ -103,7 +104,7 @@ def padded(rows: Sequence[Row], pad: int, device: torch.device) -> dict[str, tor
 
 
 def loss_on_cpu(model: Any, inputs: dict[str, Any], items: Any = None) -> torch.Tensor:
-    """Mean loss a completion token, in nats: logits of those tokens alone, multiplied in bf16.
+    """Mean loss a completion token, in nats: logits of those tokens alone, multiplied as the body is.
 
     items: tokens of all passes of the step, where it has several.  The loss is TRL's, which tiles the vocabulary in
     fp32: that takes a third of a step on two cores."""
@@ -116,7 +117,7 @@ def loss_on_cpu(model: Any, inputs: dict[str, Any], items: Any = None) -> torch.
 
 
 def completion_logits(model: Any, inputs: dict[str, Any], wanted: torch.Tensor) -> torch.Tensor:
-    """Logits of the tokens after those positions, multiplied in bf16: the head of a student is a fifth of its weights.
+    """Logits of the tokens after those positions alone: the head of a student is a fifth of its weights.
 
     model: a causal language model of transformers.  wanted: bool, (rows, tokens - 1); returns (its count, n_vocab)."""
     return logits_and_states(model, inputs, wanted, states=False)[0]
@@ -127,7 +128,7 @@ def logits_and_states(
 ) -> tuple[torch.Tensor, tuple[torch.Tensor, ...]]:
     """Logits as `completion_logits` returns them, and what each layer gives, (rows, tokens, n_embd) each; none unless
     asked for."""
-    with torch.autocast(model.device.type, dtype=torch.bfloat16):
+    with mixed(model.device.type):
         read = model.model(
             input_ids=inputs["input_ids"],
             attention_mask=inputs["attention_mask"],

@@ -19,6 +19,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from boardwright.build.completion import NOT_LEARNT, Row, completion, completion_logits, padded
+from boardwright.build.precision import mixed
 from boardwright.build.training_figures import Check
 from boardwright.schemas.compare import score
 from boardwright.schemas.errors import BadRecord
@@ -165,7 +166,7 @@ class HeldOut:
         mask = torch.tensor([[0] * (width - len(one)) + [1] * len(one) for one in prompts], device=model.device)
         room = self._longest - min(len(outputs[at]) for at in open_ended)
         if room > 0:
-            with torch.autocast(model.device.type, dtype=torch.bfloat16):
+            with mixed(model.device.type):
                 written = model.generate(
                     input_ids=ids,
                     attention_mask=mask,
@@ -224,7 +225,7 @@ def _until_it_leaves(gold: list[int], likeliest: list[int]) -> list[int]:
 def _logits(model: Any, inputs: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
     if model.device.type == "cpu":
         return completion_logits(model.get_base_model(), inputs, wanted).float()
-    with torch.autocast(model.device.type, dtype=torch.bfloat16):
+    with mixed(model.device.type):
         # As a whole: what Unsloth puts in place of the parts wants more than transformers' own.
         logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
     return logits[:, :-1][wanted].float()  # type: ignore[no-any-return]

@@ -1,6 +1,6 @@
 """The student with its adapter: loaded for training on whatever this machine has, and merged when it has learnt.
 
-Knows nothing of tasks or of how training goes. Plain PEFT in bf16 on a CPU; Unsloth where CUDA and Unsloth are there,
+Knows nothing of tasks or of how training goes. Plain PEFT on a CPU; Unsloth where CUDA and Unsloth are there,
 with the same options and the same adapter layout.
 """
 
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 
+from boardwright.build.precision import precision
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.errors import BadStudent, BadTask
 from boardwright.schemas.steps import current_step
@@ -76,7 +77,7 @@ def load_student(checkpoint: Path, training: Training, context: int, way: Way) -
     torch.manual_seed(training.seed)
     if way == "unsloth":
         return _load_unsloth(checkpoint, training, context)
-    model = load_bare(checkpoint, torch.bfloat16) if way == "cpu" else _load_cuda(checkpoint, training)
+    model = load_bare(checkpoint, precision("cpu")) if way == "cpu" else _load_cuda(checkpoint, training)
     from peft import LoraConfig, get_peft_model
 
     model.config.use_cache = False

@@ -19,6 +19,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM
 
+from boardwright.build.precision import precision
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadTarget
@@ -50,7 +51,7 @@ def importance_matrix(checkpoint: Path, rows: Sequence[Sequence[int]], folder: P
     """Run token id rows through the checkpoint and write the matrix: GGUF tensor name → float32 of shape (columns,)."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     with quiet_transformers():
-        model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.bfloat16, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=precision("cpu"), local_files_only=True)
     model.eval()
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, model.config.num_hidden_layers)
     sums: dict[str, torch.Tensor] = {}

@@ -28,6 +28,7 @@ from transformers import AutoTokenizer
 from boardwright.build.completion import NOT_LEARNT, Row, divergence, logits_and_states, micro_batch, padded
 from boardwright.build.export import reordered
 from boardwright.build.lora import compiled, load_bare
+from boardwright.build.precision import precision
 from boardwright.build.quantize import quantize
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.steps import current_step
@@ -68,11 +69,11 @@ class Rounded:
 
 
 class _Round(torch.autograd.Function):
-    """Weights to the nearest level of their block, in bf16; the gradient goes through as it is."""
+    """Weights to the nearest level of their block, in what is multiplied; the gradient goes through as it is."""
 
     @staticmethod
     def forward(ctx: Any, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        return levels(weight, scale).mul_(scale).view_as(weight).bfloat16()
+        return levels(weight, scale).mul_(scale).view_as(weight).to(precision(weight.device.type))
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
@@ -184,7 +185,7 @@ def _train(
     seed: int,
 ) -> tuple[Rounded, dict[str, npt.NDArray[np.uint8]]]:
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    goal = load_bare(checkpoint, torch.bfloat16).to(device).eval()
+    goal = load_bare(checkpoint, precision(device)).to(device).eval()
     model = load_bare(checkpoint, torch.float32).to(device).requires_grad_(False)
     began = current_step().seconds
     on_grid = _put_on_grid(model, importance, names)

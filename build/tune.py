@@ -39,6 +39,7 @@ from boardwright.build.lora import (
     this_machines_way,
 )
 from boardwright.build.misprints import misprinted
+from boardwright.build.precision import precision
 from boardwright.build.training_figures import Point, Tuned
 from boardwright.build.watch_training import (
     Watch,
@@ -138,7 +139,9 @@ def _lesson(
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     rows = encode_all(task, train, tokenizer)
     copies = misprinted(task, train, training.misprints, training.seed)
-    rows += [encode(task, copy, tokenizer, neighbour_of=text) for copy, text in copies]
+    misread = [encode(task, copy, tokenizer, neighbour_of=text) for copy, text in copies]
+    # A misprint can be a token more than the context has room for.
+    rows += [row for row in misread if len(row["input_ids"]) <= task.limits.context]
     # Not the first ones: files are often sorted by what is to be told.
     asked = random.Random(training.seed).sample(held_out, min(MOST_DOCUMENTS, len(held_out)))
     questions = encode_all(task, asked, tokenizer)
@@ -185,7 +188,7 @@ def _attempt(
     )
     trainer.order = lesson.order
     if goal is not None:
-        trainer.goal = load_bare(goal, torch.bfloat16).eval().requires_grad_(False).to(model.device)
+        trainer.goal = load_bare(goal, precision(model.device.type)).eval().requires_grad_(False).to(model.device)
     watch.trainer = trainer
     # It prints each log line as a dict; steps and TensorBoard carry them.
     trainer.remove_callback(PrinterCallback)
@@ -220,7 +223,7 @@ def _arguments(training: Training, steps: int, micro: int, folder: Path, way: Wa
         warmup_steps=min(10, steps // 5),
         weight_decay=0.0,
         max_grad_norm=1.0,
-        bf16=True,
+        bf16=precision("cpu" if way == "cpu" else "cuda") is torch.bfloat16,
         use_cpu=way == "cpu",
         gradient_checkpointing=False,
         max_length=None,

@@ -22,6 +22,7 @@ from boardwright.build.completion import (
     loss_on_cpu,
     reading_order,
 )
+from boardwright.build.precision import mixed, precision
 from boardwright.schemas.examples import Example
 from boardwright.schemas.task import Task, load_task
 
@@ -61,7 +62,7 @@ def test_a_document_that_spells_a_special_token_stays_text(task: Task, example: 
 
 
 def test_the_loss_is_the_models_own(tiny: Path) -> None:
-    model: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
+    model: Any = AutoModelForCausalLM.from_pretrained(tiny, dtype=precision("cpu"))
     model.get_base_model = lambda: model
     inputs = {
         "input_ids": torch.tensor([[1, 40, 41, 42, 43], [1, 50, 51, 7, 2]]),
@@ -69,7 +70,7 @@ def test_the_loss_is_the_models_own(tiny: Path) -> None:
         "labels": torch.tensor([[-100, -100, 41, 42, 43], [-100, 50, 51, 7, -100]]),
     }
     ours = loss_on_cpu(model, inputs)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
+    with mixed("cpu"):
         theirs = model(**inputs).loss
     assert ours.item() == pytest.approx(theirs.item(), rel=0.01)
     assert loss_on_cpu(model, inputs, 12).item() == pytest.approx(ours.item() / 2, rel=1e-4)

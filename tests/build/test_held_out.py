@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 from boardwright.build.completion import Row, completion, encode_all
 from boardwright.build.held_out import LEAST, READING, SHARE, TIMES, WRITING, HeldOut, loops, plan
 from boardwright.build.lora import load_student
+from boardwright.build.precision import mixed
 from boardwright.schemas.examples import Example
 from boardwright.schemas.fields import Text
 from boardwright.schemas.task import Limits, Task, Training
@@ -45,7 +46,7 @@ def model(tiny: Path) -> Any:
     optimizer = torch.optim.AdamW([one for one in student.parameters() if one.requires_grad], lr=5e-3)
     for _, row in itertools.product(range(60), rows):
         ids, labels = (torch.tensor([row[name]]) for name in ("input_ids", "labels"))
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with mixed("cpu"):
             student(input_ids=ids, labels=labels).loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -66,7 +67,7 @@ def written(model: Any, row: Row, most: int) -> list[int]:
     """What greedy decoding writes for a document, from its prompt alone."""
     prompt = row["input_ids"][: len(row["input_ids"]) - len(completion(row))]
     model.eval()
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.no_grad(), mixed("cpu"):
         ids = model.generate(
             input_ids=torch.tensor([prompt]),
             attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
@@ -108,7 +109,7 @@ def test_what_is_written_is_what_greedy_decoding_writes(model: Any, tiny: Path) 
         outputs = asked._write(model, begun)
     for row, output in zip(rows_of(tiny, [*EXAMPLES, *others]), outputs, strict=True):
         alone = written(model, row, 40)
-        # Batches of other shapes round otherwise, and in bf16 a near-tie may fall the other way.
+        # Batches of other shapes round otherwise, and a near-tie may fall the other way.
         assert output[:4] == alone[:4]
     assert outputs[:2] == [completion(row) for row in rows_of(tiny, EXAMPLES[:2])]
 

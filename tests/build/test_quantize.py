@@ -12,6 +12,7 @@ from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM
 
 from boardwright.build.export import export_gguf
+from boardwright.build.precision import precision
 from boardwright.build.quantize import IMATRIX, importance_matrix, quantize
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadTarget
@@ -31,7 +32,7 @@ def test_the_matrix_holds_the_mean_square_of_every_input_column(tiny: Path, sour
     matrix = load_file(source / IMATRIX)
     weights = {t.name for t in gguf.GGUFReader(source / "model.gguf").tensors if len(t.shape) > 1}
     assert set(matrix) == weights
-    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.bfloat16)
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=precision("cpu"))
     with torch.inference_mode():
         hidden = torch.cat(
             [model.model.layers[0].input_layernorm(model.model.embed_tokens(torch.tensor(row))) for row in ROWS]

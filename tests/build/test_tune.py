@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from transformers import AutoTokenizer
 
-from boardwright.build.completion import micro_batch
+from boardwright.build.completion import encode, micro_batch
 from boardwright.build.held_out import HeldOut
 from boardwright.build.lora import merge
-from boardwright.build.tune import tune
+from boardwright.build.tune import _lesson, tune
 from boardwright.schemas.errors import BadExample, TrainingFailed
 from boardwright.schemas.examples import Example, write_examples
 from boardwright.schemas.task import Task, Training, load_task
@@ -73,6 +74,26 @@ def test_an_example_that_the_context_cannot_hold_is_refused(
     assert raised.value.where == "example too-long"
 
 
+def test_a_misprint_that_the_context_has_no_room_for_is_left_out(tiny: Path) -> None:
+    places = [("BAKER AND SONS", "HIGH STREET"), ("BLUE GARAGE", "LONG ROAD")] * 25
+    shops = [
+        Example(
+            str(n),
+            f"{company}\n{n} {street}",
+            {"company": company, "date": None, "address": f"{n} {street}", "total": None},
+        )
+        for n, (company, street) in enumerate(places, 10)
+    ]
+    task = load_task("receipt").having_learnt(shops)
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    alone = replace(task, limits=replace(task.limits, context=1))  # no room for a neighbour, which goes first
+    longest = max(len(encode(alone, shop, tokenizer)["input_ids"]) for shop in shops)
+    exact = replace(task, limits=replace(task.limits, context=longest))
+    rows = _lesson(exact, shops, shops[:2], tiny, Training(misprints=1.0), "cpu").rows
+    assert len(shops) < len(rows) < 2 * len(shops)
+    assert max(len(row["input_ids"]) for row in rows) == longest
+
+
 def test_training_learns_and_leaves_its_curves(trained: Path) -> None:
     tuned = figures(trained)
     assert tuned["steps"] == tuned["planned"] == tuned["chosen_step"] == 32
@@ -112,7 +133,7 @@ def test_a_goals_distributions_are_learnt_beside_the_labels(
 PROGRAM = """
 import sys
 from pathlib import Path
-from boardwright.build.tune import tune
+from boardwright.build.tune import _lesson, tune
 from boardwright.schemas.examples import read_examples
 from boardwright.schemas.task import Training, load_task
 

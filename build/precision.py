@@ -1,0 +1,46 @@
+"""Precision: the numbers in which this machine multiplies matrices fastest.
+
+Knows nothing of models. bf16 is half the memory of fp32 and, where the processor has instructions for it (AVX-512 BF16,
+AMX, a GPU since Ampere), twice the speed or more. Where it has none, PyTorch multiplies bf16 all the same, at an eighth
+of the speed of fp32 (2 cores of a Zen 3, docs/LOG.md).
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import torch
+
+# A product as training makes them: tokens, and a layer's columns and rows. The quickest of a few is what counts, for
+# whatever else runs on the machine only slows one down.
+_TOKENS, _COLUMNS, _ROWS = 256, 576, 1536
+_TRIES = 5
+
+
+def precision(device: str) -> torch.dtype:
+    """In what to multiply on that type of device, "cpu" or "cuda": bf16, or fp32 on a CPU that is quicker with it."""
+    return torch.bfloat16 if device != "cpu" else _of_the_cpu()
+
+
+def mixed(device: str) -> torch.autocast:
+    """A context in which products are made in `precision(device)`, and all else in what it comes in."""
+    return torch.autocast(device, dtype=torch.bfloat16, enabled=precision(device) is torch.bfloat16)
+
+
+@functools.cache
+def _of_the_cpu() -> torch.dtype:
+    """Measured, for there are more processors than lists of them: twentieths of a second, once a process."""
+    return min((torch.bfloat16, torch.float32), key=_seconds)
+
+
+def _seconds(dtype: torch.dtype) -> float:
+    """Of one product."""
+    inputs, weights = torch.ones(_TOKENS, _COLUMNS, dtype=dtype), torch.ones(_ROWS, _COLUMNS, dtype=dtype)
+    times = []
+    with torch.inference_mode():
+        for _ in range(1 + _TRIES):  # the first one also has its kernel made
+            began = time.perf_counter()
+            torch.nn.functional.linear(inputs, weights)
+            times.append(time.perf_counter() - began)
+    return min(times[1:])

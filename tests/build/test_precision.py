@@ -1,0 +1,56 @@
+"""A machine multiplies in what it is quickest in, and a student learns the same in either."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from boardwright.build import precision as module
+from boardwright.build.completion import loss_on_cpu
+from boardwright.build.lora import load_student
+from boardwright.build.precision import mixed, precision
+from boardwright.schemas.task import Training
+
+
+@pytest.fixture
+def quicker(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Call it to have this machine be quicker in that."""
+
+    def made(wanted: torch.dtype) -> None:
+        monkeypatch.setattr(module, "_seconds", lambda dtype: 1.0 if dtype is wanted else 1.1)
+        module._of_the_cpu.cache_clear()
+
+    yield made
+    module._of_the_cpu.cache_clear()
+
+
+@pytest.mark.parametrize("wanted", [torch.bfloat16, torch.float32])
+def test_the_quicker_is_taken_for_weights_and_products(quicker: Any, tiny: Path, wanted: torch.dtype) -> None:
+    quicker(wanted)
+    assert precision("cpu") is wanted
+    student = load_student(tiny, Training(rank=4), 0, "cpu")
+    assert student.get_base_model().lm_head.weight.dtype is wanted
+    with mixed("cpu"):
+        assert torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).dtype is wanted
+
+
+def test_a_student_learns_the_same_in_either(quicker: Any, tiny: Path) -> None:
+    ids = torch.arange(40)[None]
+    found = []
+    for wanted in (torch.bfloat16, torch.float32):
+        quicker(wanted)
+        student = load_student(tiny, Training(rank=4), 0, "cpu")
+        loss = loss_on_cpu(student, {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": ids})
+        loss.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad.flatten() for p in student.parameters() if p.grad is not None]
+        assert all(one.dtype is torch.float32 for one in gradients)
+        found.append((loss.item(), torch.cat(gradients)))
+    (loss, gradient), (other, theirs) = found
+    assert loss == pytest.approx(other, rel=5e-3)
+    assert torch.nn.functional.cosine_similarity(gradient, theirs, 0) > 0.99
+
+
+def test_both_are_measured_and_a_gpu_is_not() -> None:
+    assert all(module._seconds(dtype) > 0 for dtype in (torch.bfloat16, torch.float32))
+    assert precision("cuda") is torch.bfloat16
