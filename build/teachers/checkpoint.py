@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -17,12 +18,15 @@ import outlines
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from boardwright.build.precision import precision
 from boardwright.build.student import quiet_transformers
 from boardwright.build.teachers.base import Answer, Answers, BadTeacher, Question, Teacher
 from boardwright.build.teachers.grammars import Held, Row
 from boardwright.schemas.errors import KitError
 
 VLLM_CONTEXT = 8192
+# Of a machine's memory, what a teacher may fill for the sake of its speed.
+SHARE = 0.5
 
 
 def load_checkpoint(folder: Path, name: str, batch: int) -> Teacher:
@@ -32,8 +36,15 @@ def load_checkpoint(folder: Path, name: str, batch: int) -> Teacher:
     return CheckpointTeacher(folder, name, batch)
 
 
+def _numbers(folder: Path, device: str) -> torch.dtype:
+    """In what to hold a teacher: half the memory, bf16, where the other half has no room."""
+    weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return precision(device) if 2 * weights <= SHARE * memory else torch.bfloat16
+
+
 class CheckpointTeacher:
-    """transformers, on the GPU where there is one, in bf16."""
+    """transformers, on the GPU where there is one."""
 
     def __init__(self, folder: Path, name: str, batch: int) -> None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -41,7 +52,7 @@ class CheckpointTeacher:
             with quiet_transformers():
                 # No pickle, and no code of the model's own.
                 loaded = AutoModelForCausalLM.from_pretrained(
-                    folder, dtype=torch.bfloat16, local_files_only=True, use_safetensors=True
+                    folder, dtype=_numbers(folder, device), local_files_only=True, use_safetensors=True
                 )
                 self._network = cast(Any, loaded).to(device)
                 self._words: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
