@@ -30,7 +30,7 @@ def mixed(device: str) -> torch.autocast:
 
 @functools.cache
 def _of_the_cpu() -> torch.dtype:
-    """Measured, for there are more processors than lists of them: twentieths of a second, once a process."""
+    """Measured, for there are more processors than lists of them: a fifth of a second, once a process."""
     return min((torch.bfloat16, torch.float32), key=_seconds)
 
 

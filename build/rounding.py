@@ -72,12 +72,12 @@ class _Round(torch.autograd.Function):
     """Weights to the nearest level of their block, in what is multiplied; the gradient goes through as it is."""
 
     @staticmethod
-    def forward(ctx: Any, weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        return levels(weight, scale).mul_(scale).view_as(weight).to(precision(weight.device.type))
+    def forward(ctx: Any, weight: torch.Tensor, scale: torch.Tensor, numbers: torch.dtype) -> torch.Tensor:
+        return levels(weight, scale).mul_(scale).view_as(weight).to(numbers)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None]:
-        return grad.float(), None
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        return grad.float(), None, None
 
 
 class _OnGrid(torch.nn.Module):
@@ -90,9 +90,10 @@ class _OnGrid(torch.nn.Module):
         super().__init__()
         self.weight, self.bias = linear.weight.requires_grad_(True), linear.bias
         self.register_buffer("scale", scale)
+        self.numbers = precision(scale.device.type)  # asked here: a measurement cannot be compiled
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
-        rounded: torch.Tensor = _Round.apply(self.weight, self.scale)  # type: ignore[no-untyped-call]
+        rounded: torch.Tensor = _Round.apply(self.weight, self.scale, self.numbers)  # type: ignore[no-untyped-call]
         return torch.nn.functional.linear(inputs, rounded, self.bias)
 
 

@@ -133,7 +133,7 @@ def test_a_goals_distributions_are_learnt_beside_the_labels(
 PROGRAM = """
 import sys
 from pathlib import Path
-from boardwright.build.tune import _lesson, tune
+from boardwright.build.tune import tune
 from boardwright.schemas.examples import read_examples
 from boardwright.schemas.task import Training, load_task
 
