@@ -129,6 +129,8 @@ def _session(path: Path, threads: int) -> Any:
     options.log_severity_level = 4
     # The arena keeps what the longest pass took for ever; on a board that memory is wanted elsewhere.
     options.enable_cpu_mem_arena = False
+    # For x86 without VNNI: sums of products in 32 bits, slower, where 16 would overflow (microsoft/onnxruntime #12088).
+    options.add_session_config_entry("session.x64quantprecision", "1")
     try:
         return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import which
 
 import numpy as np
 import numpy.typing as npt
@@ -73,6 +77,41 @@ def test_onnx_runtime_gives_the_logits_of_transformers(
         assert alike > least
     finally:
         engine.close()
+
+
+ONE_PASS = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from boardwright.device.engines.base import Feed
+from boardwright.device.engines.onnx import OnnxEngine
+
+_, model, answer, *tokens = sys.argv
+engine = OnnxEngine(Path(model), n_ctx=64, threads=1)
+np.save(answer, engine.forward([Feed(0, 0, [int(token) for token in tokens], range(len(tokens)))])[0])
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86 adds products up in 16 bits")
+@pytest.mark.skipif(which("qemu-x86_64-static") is None, reason="no qemu-x86_64-static (Debian: qemu-user-static)")
+def test_products_do_not_overflow_on_a_cpu_without_vnni(tiny: Path, tmp_path: Path) -> None:
+    """AVX2 adds products of eight bits up in pairs, in 16 bits, where two large ones do not fit."""
+    student = AutoModelForCausalLM.from_pretrained(tiny)
+    with torch.no_grad():
+        for name, weight in student.named_parameters():
+            if "proj" in name:
+                weight.copy_(weight.sign() * 0.15)  # all as large as can be, once they are rounded
+    checkpoint, model, answer = tmp_path / "checkpoint", tmp_path / "model.onnx", tmp_path / "answer.npy"
+    student.save_pretrained(checkpoint)
+    AutoTokenizer.from_pretrained(tiny).save_pretrained(checkpoint)
+    export_onnx(checkpoint, model, Encoding.ONNX_INT8)
+    tokens = prompt_of(checkpoint)
+    emulated = ["qemu-x86_64-static", "-cpu", "EPYC-Milan", sys.executable, "-c", ONE_PASS]
+    ran = subprocess.run([*emulated, model, answer, *map(str, tokens)], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert np.corrcoef(np.load(answer).ravel(), expected(checkpoint, tokens).ravel())[0, 1] > 0.98
 
 
 @settings(max_examples=20, deadline=None)
