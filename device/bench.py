@@ -5,6 +5,7 @@ Knows nothing of boards: what another machine would do is for the build to predi
 
 from __future__ import annotations
 
+import math
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from boardwright.device.harness import Harness, Result
 
 WARM_UP = 2
+LEAST = 10  # records whose median says something, however slow they are
 VIRTUAL = "linux,dummy-virt"
 
 
@@ -60,8 +62,10 @@ class Figures:
     records_per_minute: float
 
 
-def measure(harness: Harness, texts: Sequence[str], records: int, slots: int = 1) -> Figures:
-    """Run `records` documents, taken from `texts` in turn, after a warm-up. Raises KitError when all of them fail."""
+def measure(harness: Harness, texts: Sequence[str], records: int, slots: int = 1, seconds: float = math.inf) -> Figures:
+    """Run `records` documents, taken from `texts` in turn, after a warm-up. Raises KitError when all of them fail.
+
+    seconds: no document is begun after so long, but for the first LEAST."""
     prefix = len(harness.prompt_ids("")[0])
     for _ in harness.extract_many(islice(cycle(texts), WARM_UP), slots=slots):
         pass
@@ -69,7 +73,14 @@ def measure(harness: Harness, texts: Sequence[str], records: int, slots: int = 1
     errors: list[KitError] = []
     with step("Measure") as running:
         started = time.perf_counter()
-        for number, outcome in enumerate(harness.extract_many(islice(cycle(texts), records), slots=slots), 1):
+
+        def wanted() -> Iterator[str]:
+            for number, text in enumerate(islice(cycle(texts), records)):
+                if number >= LEAST and time.perf_counter() - started > seconds:
+                    return
+                yield text
+
+        for number, outcome in enumerate(harness.extract_many(wanted(), slots=slots), 1):
             if isinstance(outcome, KitError):
                 errors.append(outcome)
             else:

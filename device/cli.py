@@ -5,6 +5,7 @@ Knows only options and exit codes; each command imports what it needs when it ru
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 
@@ -132,6 +133,13 @@ def batch(
 @files_argument
 @jsonl_option
 @click.option("--records", type=COUNT, default=100, show_default=True, metavar="N", help="Records to measure.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=math.inf,
+    metavar="S",
+    help="Begin none after so long, but for the first ten.",
+)
 @slots_option
 @threads_option
 @json_option
@@ -141,13 +149,15 @@ def bench(
     files: tuple[str, ...],
     jsonl: bool,
     records: int,
+    seconds: float,
     slots: int,
     threads: int | None,
     as_json: bool,
 ) -> None:
     """Measure latency, throughput and memory on this machine.
 
-    The documents are the bundle's golden ones, or FILES; they are taken in turn until --records are done.
+    The documents are the bundle's golden ones, or FILES; they are taken in turn until --records are done, or --seconds
+    are over.
     """
     import json
     import time
@@ -171,7 +181,7 @@ def bench(
     with closing(installed.harness(slots, threads)) as harness, use_reporter(reporter_for()):
         loaded = time.perf_counter()
         before = read_vitals()
-        figures = verb.measure(harness, texts, records, slots)
+        figures = verb.measure(harness, texts, records, slots, seconds)
         after = read_vitals()
     decode_threads, prefill_threads = installed.threads(threads)
     machine = {

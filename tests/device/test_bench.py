@@ -9,7 +9,7 @@ import pytest
 from llguidance import LLTokenizer
 from pydantic import BaseModel
 
-from boardwright.device.bench import board_name, cpu_name, how, measure, peak_rss_mb, percentile
+from boardwright.device.bench import LEAST, board_name, cpu_name, how, measure, peak_rss_mb, percentile
 from boardwright.device.harness import Harness
 from boardwright.schemas.errors import BadDocument
 from boardwright.schemas.task import Limits, Task
@@ -49,6 +49,11 @@ def test_a_failed_document_is_counted_and_in_no_other_figure(harness: Harness) -
     figures = measure(harness, ["a", "x" * 200], 6)
     assert (figures.records, figures.failed) == (3, 3)
     assert figures.prompt_tokens_per_record == sum(map(len, harness.prompt_ids("a")))
+
+
+@pytest.mark.parametrize(("records", "slots", "done"), [(60, 1, LEAST), (60, 4, LEAST), (3, 1, 3)])
+def test_when_its_time_is_over_no_document_is_begun(harness: Harness, records: int, slots: int, done: int) -> None:
+    assert measure(harness, ["a"], records, slots, seconds=1e-9).records == done
 
 
 def test_without_a_single_record_there_is_no_figure(harness: Harness) -> None:
