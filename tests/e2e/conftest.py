@@ -47,7 +47,7 @@ def small_build(house: House, student_gguf: Path) -> list[str]:
     """The arguments of the small build, beside the output folder."""
     return [
         "boardwright", "build", "invoice", "--target", "host", "--student", str(student_gguf),
-        "--documents", "160", "--held-out", "12", "--epochs", "1", "--encodings", "Q4_0,Q8_0", "--rounding", "12",
+        "--documents", "160", "--held-out", "12", "--epochs", "1", "--encodings", "Q4_0,Q8_0", "--rounding", "6",
         "--gate", "records_right=0", "--gate", "fields_right=0", "--gate", "tolerance=0.5", "--json",
     ]  # fmt: skip
 

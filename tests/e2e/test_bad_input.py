@@ -132,7 +132,6 @@ def test_a_full_disk_is_said_in_words_and_leaves_no_artifact(clean: House, stude
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("content", "said"),
     [(b"", "empty"), (b" \n\t\n", "empty"), (b"\x00\x01\x02", "binary"), ("word " * 3000, "longer than the context")],

