@@ -31,10 +31,12 @@ Way = Literal["cpu", "cuda", "unsloth"]
 
 
 def this_machines_way() -> Way:
-    """What to train with here: Unsloth, plain PEFT on a GPU, or the CPU."""
+    """What to train with here: Unsloth, plain PEFT on a GPU, or the CPU.
+
+    On a GPU that has no bf16 Unsloth trains in fp16, with a scaling of losses that is its own; PEFT takes fp32."""
     if not torch.cuda.is_available():
         return "cpu"
-    return "unsloth" if find_spec("unsloth") else "cuda"
+    return "unsloth" if find_spec("unsloth") and precision("cuda") is torch.bfloat16 else "cuda"
 
 
 def check_options(checkpoint: Path, training: Training, way: Way) -> None:
@@ -152,12 +154,12 @@ def _load_cuda(checkpoint: Path, training: Training) -> Any:
     rounded = None
     if training.four_bit:  # even to name it asks for the package bitsandbytes
         rounded = BitsAndBytesConfig(
-            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=precision("cuda")
         )
     with quiet_transformers():
         model = AutoModelForCausalLM.from_pretrained(
             checkpoint,
-            dtype=torch.bfloat16,
+            dtype=precision("cuda"),
             local_files_only=True,
             device_map={"": 0},
             quantization_config=rounded,

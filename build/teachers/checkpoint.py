@@ -41,6 +41,8 @@ def _numbers(folder: Path, device: str) -> torch.dtype:
     fill more than SHARE of the memory."""
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if device == "cuda":
+        memory = torch.cuda.get_device_properties(0).total_memory
     return precision(device) if 2 * weights <= SHARE * memory else torch.bfloat16
 
 

@@ -1,11 +1,13 @@
 """A machine multiplies in what it is quickest in, and a student learns the same in either."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
+from boardwright.build import lora
 from boardwright.build import precision as module
 from boardwright.build.completion import loss_on_cpu
 from boardwright.build.lora import load_student
@@ -51,6 +53,22 @@ def test_a_student_learns_the_same_in_either(quicker: Any, tiny: Path) -> None:
     assert torch.nn.functional.cosine_similarity(mine, theirs, 0) > 0.99
 
 
-def test_both_are_measured_and_a_gpu_is_not() -> None:
+def test_both_are_measured() -> None:
     assert all(module._seconds(dtype) > 0 for dtype in (torch.bfloat16, torch.float32))
-    assert precision("cuda") is torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("major", "wanted", "way"),
+    [(7, torch.float32, "cuda"), (8, torch.bfloat16, "unsloth"), (9, torch.bfloat16, "unsloth")],
+)
+def test_a_gpu_without_bf16_trains_in_fp32(
+    major: int, wanted: torch.dtype, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """major: of its compute capability, 7 for a T4, 8 for an A100."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(major=major))
+    monkeypatch.setattr(lora, "find_spec", lambda name: name)
+    assert precision("cuda") is wanted
+    assert lora.this_machines_way() == way
+    assert mixed("cuda")._enabled == (wanted is torch.bfloat16)
