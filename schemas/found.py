@@ -138,21 +138,17 @@ def numbers_in(text: str, places: int) -> Iterator[Reading]:
     where three do; a number without decimals has zeros. Spaces separate thousands, and one number from the next."""
     for match in _NUMBER.finditer(text):
         sign = "-" if match[0][0] in "-−" else ""
-        bare = match[0].lstrip("-−")
-        at = match.start()
         seen = set()
-        readings = [(bare, at)]
-        if re.search(r"[ \u00a0\u202f]", bare):
-            # "1 234,50" is one number or two.
-            offset = 0
-            for part in re.split(r"([ \u00a0\u202f])", bare):
-                readings.append((part, at + offset))
-                offset += len(part)
-        for spelled, place in readings:
-            for value, how in _readings(spelled, places):
-                if (value, place) not in seen:
-                    seen.add((value, place))
-                    yield Reading(sign + value, place, place + len(sign) + len(spelled), how)
+        readings = [(match[0], 0)]
+        if re.search(r"[ \u00a0\u202f]", match[0]):
+            # "1 234,50" is one number or two; a sign is the first one's.
+            readings += [(part[0], part.start()) for part in re.finditer(r"[^ \u00a0\u202f]+", match[0])]
+        for spelled, offset in readings:
+            at = match.start() + offset
+            for value, how in _readings(spelled.lstrip("-−"), places):
+                if (value, at) not in seen:
+                    seen.add((value, at))
+                    yield Reading(value if offset else sign + value, at, at + len(spelled), how)
 
 
 def unfounded(shape: Shape, value: Any, text: str, path: str = "") -> Iterator[str]:

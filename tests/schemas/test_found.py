@@ -89,6 +89,12 @@ def test_every_amount_is_found_in_every_form(cents: int, marks: tuple[str, str])
     assert f"{cents // 100}.{cents % 100:02}" in numbers(f"Total: EUR {spelled}.")
 
 
+def test_a_sign_is_that_of_the_number_it_stands_before() -> None:
+    text = "-5 3"
+    assert {(one.value, text[one.at : one.end]) for one in numbers_in(text, 2)} == {("-5.00", "-5"), ("3.00", "3")}
+    assert numbers("-1 234,50") == {"-1234.50", "-1.00", "234.50"}
+
+
 def test_whole_numbers_where_there_are_no_places() -> None:
     assert numbers("1.234 and 5", places=0) == {"1234", "5"}
 
