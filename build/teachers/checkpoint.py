@@ -40,9 +40,10 @@ def _numbers(folder: Path, device: str) -> torch.dtype:
     """In what to hold a teacher: what its device is quickest in, or bf16 where fp32, twice its files of 16 bits, would
     fill more than SHARE of the memory."""
     weights = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if device == "cuda":
         memory = torch.cuda.get_device_properties(0).total_memory
+    else:
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return precision(device) if 2 * weights <= SHARE * memory else torch.bfloat16
 
 

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import which
 
 import numpy as np
 import numpy.typing as npt
@@ -95,7 +94,7 @@ np.save(answer, engine.forward([Feed(0, 0, [int(token) for token in tokens], ran
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="only x86 adds products up in 16 bits")
-@pytest.mark.skipif(which("qemu-x86_64-static") is None, reason="no qemu-x86_64-static (Debian: qemu-user-static)")
+@pytest.mark.skipif(shutil.which("qemu-x86_64-static") is None, reason="needs qemu-user-static")
 def test_products_do_not_overflow_on_a_cpu_without_vnni(tiny: Path, tmp_path: Path) -> None:
     """AVX2 adds products of eight bits up in pairs, in 16 bits, where two large ones do not fit."""
     student = AutoModelForCausalLM.from_pretrained(tiny)
