@@ -6,13 +6,14 @@ fast tokenizer, so that no later stage asks where a student came from.
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,7 +139,8 @@ def checkpoint_from_gguf(path: Path, folder: Path) -> None:
     try:
         reader = gguf.GGUFReader(path)
         tokenizer = tokenizer_from_gguf(reader, path)
-        with quiet_transformers():
+        # The bar of its GGUF reader heeds none of transformers' settings.
+        with quiet_transformers(), redirect_stderr(io.StringIO()):
             model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.bfloat16)
     except (ValueError, KeyError, IndexError, OSError) as error:
         raise BadStudent(

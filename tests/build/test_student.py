@@ -37,6 +37,15 @@ def test_a_gguf_file_comes_out_as_the_same_kind_of_folder(tiny: Path, store: Sto
     assert torch.equal(one.model.embed_tokens.weight, other.model.embed_tokens.weight)
 
 
+def test_a_gguf_file_is_read_without_a_word(
+    tiny: Path, store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    export_gguf(tiny, tmp_path / "model.gguf", "tiny")
+    capfd.readouterr()
+    resolve_student(str(tmp_path / "model.gguf"), store)
+    assert capfd.readouterr() == ("", "")  # steps report, on the same stream
+
+
 def test_pickled_weights_are_not_read(tiny: Path, store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "pickled"
     shutil.copytree(tiny, folder, ignore=shutil.ignore_patterns("*.safetensors"))
