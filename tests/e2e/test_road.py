@@ -33,9 +33,9 @@ def test_a_build_ends_in_a_signed_bundle_and_says_what_every_artifact_scored(
     assert built["ladder"]["Q4_0"]["bytes"] < built["ladder"]["Q8_0"]["bytes"] < built["ladder"]["F16"]["bytes"]
     assert built["training"]["steps"] == 40  # 160 documents, four a step
     assert built["chosen"] == "Q4_0"
-    # Trained as it rounds, which ships unless twelve documents are better read without: their notes tell.
+    # Trained as it rounds. Whether six steps help, and twelve documents are better read for it, is chance; notes tell.
     notes = " ".join(built["ladder"]["Q4_0"]["notes"])
-    assert "trained as Q4_0 rounds them, 6 steps" in notes or "not taken" in notes
+    assert any(told in notes for told in ("as Q4_0 rounds them, 6 steps", "what Q4_0 rounds did not help", "not taken"))
     ran = house.run("boardwright", "verify", built["bundle"])
     assert ran.returncode == 0 and "hold" in ran.stdout
 
