@@ -35,7 +35,8 @@ def test_a_build_ends_in_a_signed_bundle_and_says_what_every_artifact_scored(
     assert built["chosen"] == "Q4_0"
     # Trained as it rounds. Whether six steps help, and twelve documents are better read for it, is chance; notes tell.
     notes = " ".join(built["ladder"]["Q4_0"]["notes"])
-    assert any(told in notes for told in ("as Q4_0 rounds them, 6 steps", "what Q4_0 rounds did not help", "not taken"))
+    outcomes = ("trained as Q4_0 rounds them, 6 steps", "training what Q4_0 rounds did not help", "not taken")
+    assert any(outcome in notes for outcome in outcomes)
     ran = house.run("boardwright", "verify", built["bundle"])
     assert ran.returncode == 0 and "hold" in ran.stdout
 
