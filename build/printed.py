@@ -41,27 +41,34 @@ def printed(value: str, text: str) -> str | None:
 
 
 def place_of(value: str, text: str) -> tuple[int, int] | None:
-    """Where a text holds a value, case, white space and punctuation aside: characters start to end.
+    """Where a text holds a value, as of `places_of`: the value's own spelling counts most, then a place that begins and
+    ends with whole words, then the first."""
 
-    Of several places the value's own spelling counts most, then one that begins and ends with whole words, then the
-    first. A currency sign before it belongs to it, and a bracket after it that closes one in it."""
+    def unlike(place: tuple[int, int]) -> tuple[bool, int, tuple[int, int]]:
+        torn = sum(at > 0 and text[at - 1 : at].isalnum() and text[at : at + 1].isalnum() for at in place)
+        return _spelled(text, *place) != value, torn, place
+
+    return min(places_of(value, text), key=unlike, default=None)
+
+
+def places_of(value: str, text: str) -> list[tuple[int, int]]:
+    """Wherever a text holds a value, case, white space and punctuation aside: characters start to end, the first first.
+
+    A currency sign before it belongs to it, and a bracket after it that closes one in it."""
     wanted = "".join(map(fold, value))
     if not wanted:
-        return None
+        return []
     folded = [fold(c) for c in text]
     places = [at for at, part in enumerate(folded) for _ in part]
     letters = "".join(folded)
     found = []
     start = letters.find(wanted)
     while start >= 0:
-        begin, end = places[start], places[start + len(wanted) - 1] + 1
-        parts = text[begin - 1 : begin].isalnum() + text[end : end + 1].isalnum()
-        place = _with_marks(text, begin, end)
-        spelled = _spelled(text, *place)
-        if same(value, spelled):  # letter by letter alone, an accent may have gone to another one
-            found.append((spelled != value, parts, place))
+        place = _with_marks(text, places[start], places[start + len(wanted) - 1] + 1)
+        if same(value, _spelled(text, *place)):  # letter by letter alone, an accent may have gone to another one
+            found.append(place)
         start = letters.find(wanted, start + 1)
-    return min(found)[-1] if found else None
+    return found
 
 
 def _spelled(text: str, start: int, end: int) -> str:

@@ -32,6 +32,9 @@ _OPTIONS = (
     click.option(
         "--misprints", type=click.FloatRange(0, 1), help="Share of documents read again with a word misprinted."
     ),
+    click.option(
+        "--splices", type=click.FloatRange(0, 1), help="Share of documents read again behind the head of another one."
+    ),
     click.option("--rounding", type=click.IntRange(0), help="Steps of training as Q4_0 will round, where it ships."),
     click.option("--seed", type=int, help="Of the documents, the adapter's start and the order of reading."),
     click.option("--documents", "synthetic_train", type=click.IntRange(1), help="Synthetic documents to train on."),

@@ -40,6 +40,7 @@ from boardwright.build.lora import (
 )
 from boardwright.build.misprints import misprinted
 from boardwright.build.precision import precision
+from boardwright.build.splices import spliced
 from boardwright.build.training_figures import Point, Tuned
 from boardwright.build.watch_training import (
     Watch,
@@ -138,10 +139,13 @@ def _lesson(
 ) -> _Lesson:
     tokenizer = AutoTokenizer.from_pretrained(checkpoint)
     rows = encode_all(task, train, tokenizer)
-    copies = misprinted(task, train, training.misprints, training.seed)
-    misread = [encode(task, copy, tokenizer, neighbour_of=text) for copy, text in copies]
-    # A misprint can be a token more than the context has room for.
-    rows += [row for row in misread if len(row["input_ids"]) <= task.limits.context]
+    copies = (
+        *misprinted(task, train, training.misprints, training.seed),
+        *spliced(task, train, training.splices, training.seed),
+    )
+    more = [encode(task, copy, tokenizer, neighbour_of=text) for copy, text in copies]
+    # They can be longer than what they are copies of.
+    rows += [row for row in more if len(row["input_ids"]) <= task.limits.context]
     # Not the first ones: files are often sorted by what is to be told.
     asked = random.Random(training.seed).sample(held_out, min(MOST_DOCUMENTS, len(held_out)))
     questions = encode_all(task, asked, tokenizer)

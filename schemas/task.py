@@ -105,6 +105,8 @@ class Training:
     distil_from: a student of the same tokens, by name, whose distributions are learnt beside the labels; "" for none.
     misprints: of the documents that share a word with their neighbour's record, so many are read once more a pass with
     one misprinted, 0 to 1.
+    splices: so many of the documents are read once more a pass behind the head of another one, 0 to 1; of tasks whose
+    values all stand in their documents.
     rounding: steps that the merged checkpoint is trained on as Q4_0 will round it, where that is to ship, 0 for none.
     """
 
@@ -125,6 +127,7 @@ class Training:
     layers: int = 0
     distil_from: str = ""
     misprints: float = 0.0
+    splices: float = 0.0
     rounding: int = 120
 
     def __post_init__(self) -> None:
