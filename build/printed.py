@@ -6,7 +6,6 @@ learns from both has to guess which commas the third one would write. As printed
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from dataclasses import replace
 from typing import Any
@@ -14,9 +13,9 @@ from typing import Any
 from boardwright.schemas.compare import fold
 from boardwright.schemas.compare import text as same
 from boardwright.schemas.examples import Example
+from boardwright.schemas.found import spelled
 from boardwright.schemas.shape import ObjectShape, TextShape, bare
 
-_BLANK = re.compile(r"[\s\x00-\x1f]+")
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
 
@@ -37,7 +36,7 @@ def printed(value: str, text: str) -> str | None:
     """How a text spells a value, line breaks as spaces; None where it does not hold it, case, white space and
     punctuation aside."""
     place = place_of(value, text)
-    return _spelled(text, *place) if place else None
+    return spelled(text, *place) if place else None
 
 
 def place_of(value: str, text: str) -> tuple[int, int] | None:
@@ -46,7 +45,7 @@ def place_of(value: str, text: str) -> tuple[int, int] | None:
 
     def unlike(place: tuple[int, int]) -> tuple[bool, int, tuple[int, int]]:
         torn = sum(at > 0 and text[at - 1 : at].isalnum() and text[at : at + 1].isalnum() for at in place)
-        return _spelled(text, *place) != value, torn, place
+        return spelled(text, *place) != value, torn, place
 
     return min(places_of(value, text), key=unlike, default=None)
 
@@ -65,14 +64,10 @@ def places_of(value: str, text: str) -> list[tuple[int, int]]:
     start = letters.find(wanted)
     while start >= 0:
         place = _with_marks(text, places[start], places[start + len(wanted) - 1] + 1)
-        if same(value, _spelled(text, *place)):  # letter by letter alone, an accent may have gone to another one
+        if same(value, spelled(text, *place)):  # letter by letter alone, an accent may have gone to another one
             found.append(place)
         start = letters.find(wanted, start + 1)
     return found
-
-
-def _spelled(text: str, start: int, end: int) -> str:
-    return _BLANK.sub(" ", text[start:end])
 
 
 def _with_marks(text: str, begin: int, end: int) -> tuple[int, int]:

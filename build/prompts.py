@@ -212,6 +212,8 @@ def words(shape: Shape) -> str:
             return "a number" + (" that the document states" if grounded else "") + f', as "{example}"'
         case TextShape(max_chars=most, verbatim=True):
             return f"text copied from the document, at most {most} characters"
+        case TextShape(max_chars=most, date=True):
+            return f"a date as the document prints it, at most {most} characters"
         case TextShape(max_chars=most):
             return f"text on one line, at most {most} characters"
 

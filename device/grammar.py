@@ -13,7 +13,7 @@ from typing import Any, Literal
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from boardwright.schemas.errors import BadDocument, BadTask
-from boardwright.schemas.found import dates_in, numbers_in
+from boardwright.schemas.found import dates_in, numbers_in, spelled
 from boardwright.schemas.records import spell
 from boardwright.schemas.shape import (
     BoolShape,
@@ -42,7 +42,8 @@ MINUS_ZERO = r'/"-0[.0]*"/'
 
 
 def lark(shape: ObjectShape, document: str) -> str:
-    """The grammar of one document's record. Only verbatim and grounded fields make it depend on the document."""
+    """The grammar of one document's record. Only verbatim and grounded fields, and printed dates, make it depend on the
+    document."""
     writer = _Writer(document)
     start = writer.value(shape)
     return "\n".join([f"start: {start}", *writer.rules]) + "\n"
@@ -79,15 +80,17 @@ class _Writer:
                 more = f"({CHARACTER}{{0,{n - 2}}}{SOLID})?" if n > 1 else ""
                 bound = self._rule("TERM", f"{source} & {_regex(SOLID + more)}")
                 return f'"\\"" {bound} "\\""'
-            case TextShape(max_chars=n):
-                return self._rule("TERM", _regex(f'"{CHARACTER}{{1,{n}}}"'))
             case IntShape(low=low, high=high):
                 # Two ranges where there are two signs: one range over both would admit -0.
                 negative = [f'"-" {self._range(max(1, -high), -low)}'] if low < 0 else []
                 positive = [self._range(max(0, low), high)] if high >= 0 else []
                 return f"({' | '.join(negative + positive)})"
-            case DateShape(grounded=True) | NumberShape(grounded=True) if standing := self._standing(shape):
+            case DateShape(grounded=True) | NumberShape(grounded=True) | TextShape(date=True) if (
+                standing := self._standing(shape)
+            ):
                 return f"({' | '.join(map(_literal, standing))})"
+            case TextShape(max_chars=n):
+                return self._rule("TERM", _regex(f'"{CHARACTER}{{1,{n}}}"'))
             case NumberShape(digits=digits, places=places, signed=signed):
                 whole = f"(0|[1-9][0-9]{{0,{digits - 1}}})"
                 fraction = rf"\.[0-9]{{{places}}}" if places else ""
@@ -103,6 +106,9 @@ class _Writer:
     def _standing(self, shape: Shape) -> list[str]:
         """The spellings, in JSON, of the dates or numbers that stand in the document and that the field can hold."""
         match shape:
+            case TextShape(max_chars=n):
+                printed = {spelled(self._document, one.at, one.end) for one in dates_in(self._document)}
+                values = {date for date in printed if len(date) <= n}
             case DateShape():
                 values = {one.value for one in dates_in(self._document)}
             case NumberShape(digits=digits, places=places, signed=signed):

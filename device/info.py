@@ -97,7 +97,8 @@ def bound(shape: Shape) -> str:
         case ListShape():
             return f"list of up to {shape.max_items}: {bound(shape.item)}"
         case TextShape():
-            return f"{'copied from the document' if shape.verbatim else 'text'}, up to {shape.max_chars} characters"
+            what = "copied from the document" if shape.verbatim else "date as printed" if shape.date else "text"
+            return f"{what}, up to {shape.max_chars} characters"
         case ChoiceShape():
             return f"one of {', '.join(shape.values)}"
         case BoolShape():

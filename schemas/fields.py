@@ -28,10 +28,12 @@ class Text:
     """Free text of 1 to `max_chars` characters, without control characters.
 
     printed: where the document holds a value, case, white space and punctuation aside, the student learns it as it
-    stands there: of what a comparison does not see, there is nothing left to guess. For fields compared as "text"."""
+    stands there: of what a comparison does not see, there is nothing left to guess. For fields compared as "text".
+    date: where the document has dates, it is one of them, as printed; the decoder writes no other."""
 
     max_chars: int
     printed: bool = False
+    date: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.str_schema(min_length=1, max_length=self.max_chars, pattern=r"^[^\x00-\x1f]*$")

@@ -42,6 +42,7 @@ _MONTH_FIRST = re.compile(
     rf"(?<![^\W\d_])(?=([^\W\d_]{{3,}})\.?{_SEPARATOR}?(\d{{1,2}})(?:st|nd|rd|th)?{_SEPARATOR}['’]?(\d{{4}}|\d{{2}})(?!\d))"
 )
 _YEAR_FIRST = re.compile(rf"(?<!\d)(?=(\d{{4}}){_SEPARATOR}([^\W\d_]{{3,}})\.?{_SEPARATOR}(\d{{1,2}})(?!\d))")
+_BLANK = re.compile(r"[\s\x00-\x1f]+")
 _NUMBER = re.compile(r"[-−]?\d+(?:[.,'’ \u00a0\u202f]\d+)*")
 
 # Twelve months in each language, nominative and, where dates use it, genitive.
@@ -94,6 +95,11 @@ class Reading:
     at: int
     end: int
     spelling: str
+
+
+def spelled(text: str, start: int, end: int) -> str:
+    """A piece of a text as a value has it: on one line, with single spaces."""
+    return _BLANK.sub(" ", text[start:end])
 
 
 def dates_in(text: str) -> Iterator[Reading]:

@@ -42,6 +42,7 @@ class TextShape:
     max_chars: int
     verbatim: bool
     printed: bool = False
+    date: bool = False
 
 
 @dataclass(frozen=True)
@@ -193,11 +194,15 @@ def _text(metadata: tuple[Any, ...], path: tuple[str, ...]) -> TextShape:
     _only((Text,), metadata, path)
     if text.max_chars < 1:
         raise _refuse(path, "a text has at least one character", text, hint="Text(n) with n ≥ 1")
+    if text.date and not text.printed:
+        raise _refuse(
+            path, "a date of the document is learnt as printed", text, hint="Text(n, printed=True, date=True)"
+        )
     if isinstance(text, Verbatim):
         if text.printed:
             raise _refuse(path, "a copy is as printed anyhow", text, hint="Verbatim(n)")
         return TextShape(text.max_chars, verbatim=True)
-    return TextShape(text.max_chars, verbatim=False, printed=text.printed)
+    return TextShape(text.max_chars, verbatim=False, printed=text.printed, date=text.date)
 
 
 def _int(metadata: tuple[Any, ...], path: tuple[str, ...]) -> IntShape:
@@ -359,7 +364,9 @@ def leaf_shapes(shape: Shape) -> Iterator[Shape]:
 def copies(shape: Shape) -> bool:
     """Whether records of this shape hold values that must stand in the document."""
     return any(
-        leaf.verbatim if isinstance(leaf, TextShape) else isinstance(leaf, DateShape | NumberShape) and leaf.grounded
+        leaf.verbatim or leaf.date
+        if isinstance(leaf, TextShape)
+        else isinstance(leaf, DateShape | NumberShape) and leaf.grounded
         for leaf in leaf_shapes(shape)
     )
 

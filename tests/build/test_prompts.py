@@ -82,3 +82,9 @@ def test_a_number_is_spelled_so_that_it_can_be_found(value: object, seed: int) -
 def test_few_examples_are_shown_and_no_long_ones() -> None:
     long = Example("long", "x" * (SHOT_CHARS + 1), SHOT.record)
     assert few([long, *[SHOT] * 9]) == [SHOT] * SHOTS
+
+
+def test_a_printed_date_is_asked_for_as_printed() -> None:
+    assert (
+        "- date: a date as the document prints it, at most 24" in label_prompt(load_task("receipt"), "Hello", []).text
+    )

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from boardwright.device.drafts import BITS, Guess, Model, Page, RecordGuess
+from boardwright.device.drafts import BITS, Guess, Model, Page, RecordGuess, candidates
 from boardwright.schemas.fields import Items, Number, Text, Verbatim
 from boardwright.schemas.records import spell
-from boardwright.schemas.shape import ObjectShape, shape_of
+from boardwright.schemas.shape import NullableShape, ObjectShape, TextShape, shape_of
 from tests.device.fakes import Kind, detokenize, documents_of_text, model_of, records
 
 
@@ -103,3 +103,9 @@ class TestModel:
 def test_the_features_of_a_place_are_always_as_many() -> None:
     page = Page('A | b\n\n| "x: y=z\n \n9')
     assert len({len(page.features(at)) for at, _ in itertools.product(range(len(page.text)), [0])}) == 1
+
+
+def test_a_printed_date_is_one_that_the_document_prints() -> None:
+    found = candidates(Page("No. 0020329 of 3/4/2018, due 2\t JUN 18"), NullableShape(TextShape(24, False, True, True)))
+    assert found and not found.begins
+    assert found.texts == ['"3/4/2018"', '"2 JUN 18"', "null", None]

@@ -235,3 +235,18 @@ class TestGrounded:
         matcher = grammar(one_field(self.DAY), "no day")
         assert admits(matcher, b'{"value":"2024-06-20"}')
         assert not admits(matcher, b'{"value":null}')
+
+
+class TestPrintedDates:
+    DATE = Annotated[str, Text(11, printed=True, date=True)]
+
+    def test_only_those_of_the_document_as_it_prints_them(self) -> None:
+        matcher = grammar(one_field(self.DATE | None), "No. 002 28/03/2018 of 2\u00a0 JUN 18, due 1 September 2018")
+        for value in ("28/03/2018", "2 JUN 18", None):
+            assert admits(matcher, spell({"value": value}).encode())
+        for value in ("002", "2018-03-28", "28/03/20", "1 September 2018"):  # the last one has more than 11 characters
+            assert not admits(matcher, spell({"value": value}).encode())
+
+    @pytest.mark.parametrize("document", ["no day", "of 1 September 2018"])
+    def test_free_where_there_is_none_that_fits(self, document: str) -> None:
+        assert admits(grammar(one_field(self.DATE), document), b'{"value":"today"}')

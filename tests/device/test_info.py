@@ -24,6 +24,7 @@ class Order(BaseModel):
     kind: Literal["new", "old"]
     count: Annotated[int, Field(ge=0, le=99)]
     day: datetime.date | None
+    due: Annotated[str, Text(24, printed=True, date=True)]
     parts: Annotated[list[Part], Items(5)] | None
 
 
@@ -34,6 +35,7 @@ def test_every_field_has_its_bounds() -> None:
         "kind": "one of new, old",
         "count": "whole number, 0 to 99",
         "day": "date, as 2026-01-31, or null",
+        "due": "date as printed, up to 24 characters",
         "parts": "list of up to 5: 2 fields, or null",
         "parts[].amount": "number, 7 digits and 2 decimals, signed",
         "parts[].done": "true or false",

@@ -116,6 +116,7 @@ class TestSupported:
             (Annotated[str, Text(20)], TextShape(20, verbatim=False)),
             (Annotated[str, Verbatim(20)], TextShape(20, verbatim=True)),
             (Annotated[str, Text(20, printed=True)], TextShape(20, verbatim=False, printed=True)),
+            (Annotated[str, Text(20, printed=True, date=True)], TextShape(20, False, printed=True, date=True)),
             (Literal["a", "b"], ChoiceShape(("a", "b"))),
             (Literal["only"], ChoiceShape(("only",))),
             (Color, ChoiceShape(("red", "green"))),
@@ -222,6 +223,8 @@ class TestRefused:
             (Empty, "Empty has no fields", ""),
             (Flags, "Flags is a RootModel", ""),
             (Annotated[str, Verbatim(5, printed=True)], "a copy is as printed anyhow", "Verbatim(n)"),
+            (Annotated[str, Text(5, date=True)], "learnt as printed", "Text(n, printed=True, date=True)"),
+            (Annotated[str, Verbatim(5, date=True)], "learnt as printed", "Text(n, printed=True, date=True)"),
         ],
     )
     def test_types_and_bounds(self, annotation: Any, reason: str, hint: str) -> None:

@@ -12,7 +12,7 @@ class Receipt(BaseModel):
     """One receipt. The values are as printed; a field that the receipt does not give is null."""
 
     company: Annotated[str, Text(80, printed=True)] | None
-    date: Annotated[str, Text(24, printed=True)] | None
+    date: Annotated[str, Text(24, printed=True, date=True)] | None
     address: Annotated[str, Text(160, printed=True)] | None
     total: Annotated[str, Text(16, printed=True)] | None
 
