@@ -14,9 +14,8 @@ import sys
 import sysconfig
 import zipfile
 from collections.abc import Iterator, Mapping
+from importlib.metadata import distribution
 from pathlib import Path
-
-import pip
 
 from boardwright.device.needs import NEEDS, REQUIREMENTS, WHEELS, Needs
 from tests.conftest import make_bundle
@@ -75,13 +74,15 @@ def own_wheel(folder: Path, main: str | None = None) -> Path:
 
 def pip_wheel(folder: Path) -> Path:
     """The pip that is installed here, as a wheel again: not every Python carries one."""
-    package = Path(pip.__file__).parent
+    # Not imported: setuptools, which compiling needs, can't be loaded after pip in one process.
+    pip = distribution("pip")
+    package = Path(str(pip.locate_file("pip")))
     files = {
         f"pip/{path.relative_to(package)}": path.read_bytes()
         for path in sorted(package.rglob("*"))
         if path.is_file() and "__pycache__" not in path.parts
     }
-    return write_wheel(folder, "pip", pip.__version__, files)
+    return write_wheel(folder, "pip", pip.version, files)
 
 
 def make_installable(
