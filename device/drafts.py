@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from boardwright.schemas.found import dates_in, numbers_in, spelled
+from boardwright.schemas.found import dates_in, numbers_in, printed_dates
 from boardwright.schemas.records import spell, values_in
 from boardwright.schemas.shape import (
     BoolShape,
@@ -215,8 +215,7 @@ def candidates(page: Page, shape: Shape) -> Candidates | None:
     begins: list[int] = []
     match bare(shape):
         case TextShape(date=True):
-            printed = {(spelled(page.text, one.at, one.end), one.at) for one in dates_in(page.text)}
-            found = [(spell(date), at, "") for date, at in sorted(printed, key=lambda date: date[1])]
+            found = [(spell(date), at, "") for date, at in printed_dates(page.text)]
         case TextShape():  # free text is often a copy too; where it is not, "something else" wins
             begins = page.words
         case DateShape():

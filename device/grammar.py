@@ -13,7 +13,7 @@ from typing import Any, Literal
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 
 from boardwright.schemas.errors import BadDocument, BadTask
-from boardwright.schemas.found import dates_in, numbers_in, spelled
+from boardwright.schemas.found import dates_in, numbers_in, printed_dates
 from boardwright.schemas.records import spell
 from boardwright.schemas.shape import (
     BoolShape,
@@ -107,8 +107,7 @@ class _Writer:
         """The spellings, in JSON, of the dates or numbers that stand in the document and that the field can hold."""
         match shape:
             case TextShape(max_chars=n):
-                printed = {spelled(self._document, one.at, one.end) for one in dates_in(self._document)}
-                values = {date for date in printed if len(date) <= n}
+                values = {date for date, _ in printed_dates(self._document) if len(date) <= n}
             case DateShape():
                 values = {one.value for one in dates_in(self._document)}
             case NumberShape(digits=digits, places=places, signed=signed):

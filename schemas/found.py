@@ -125,6 +125,12 @@ def dates_in(text: str) -> Iterator[Reading]:
                 yield from _date(match[year], str(month), match[day], (match.start(), match.end(3)), f"word {day}")
 
 
+def printed_dates(text: str) -> list[tuple[str, int]]:
+    """Every date as the text spells it, and where it stands, in the order of the text."""
+    found = {(one.at, spelled(text, one.at, one.end)) for one in dates_in(text)}
+    return [(date, at) for at, date in sorted(found)]
+
+
 def _date(year: str, month: str, day: str, span: tuple[int, int], spelling: str) -> Iterator[Reading]:
     if len(year) not in (2, 4) or len(day) > 2:
         return
