@@ -17,7 +17,7 @@ from boardwright.device.bundles import DRAFTS
 from boardwright.device.drafts import BITS, Candidates, Model, Page, candidates, slots, softmax
 from boardwright.schemas.examples import Example
 from boardwright.schemas.records import spell
-from boardwright.schemas.shape import ObjectShape
+from boardwright.schemas.shape import ObjectShape, TextShape, bare
 
 EPOCHS = 4
 RATE = 0.3
@@ -85,25 +85,28 @@ def _rows(shape: ObjectShape, example: Example) -> Iterator[tuple[str, _Row]]:
         if found is None:
             continue
         value = example.record[name]
-        right = _right(page, found, value)
+        text = bare(inner)
+        copies = [
+            page.end_of_copy(value, at, text) if isinstance(value, str) and isinstance(text, TextShape) else None
+            for at in found.begins
+        ]
+        right = _right(found, copies, value)
         if right.any():
             yield name, _Row(slots(field, "at", found.features), right)
-        if not isinstance(value, str):
-            continue
-        for index in np.flatnonzero(right).tolist():
-            if index < len(found.begins):
-                at = found.begins[index]
-                ends = page.ends(at)
-                hit = np.array([end == at + len(value) for end, _ in ends])
-                if hit.any():
-                    hashes = np.array([features for _, features in ends], np.uint32)
-                    yield "", _Row(slots(field, "end", hashes), hit)
+        for at, end in zip(found.begins, copies, strict=True):
+            if end is None or not isinstance(text, TextShape):
+                continue
+            ends = page.ends(at, text)
+            hit = np.array([one == end for one, _ in ends], np.bool_)
+            if hit.any():
+                hashes = np.array([features for _, features in ends], np.uint32)
+                yield "", _Row(slots(field, "end", hashes), hit)
 
 
-def _right(page: Page, found: Candidates, value: object) -> npt.NDArray[np.bool_]:
+def _right(found: Candidates, copies: Sequence[int | None], value: object) -> npt.NDArray[np.bool_]:
     """Which candidates are this value; "something else" where none is."""
     spelled = spell(value)
-    right = [isinstance(value, str) and page.text.startswith(value, at) for at in found.begins]
+    right = [copy is not None for copy in copies]
     right += [one == spelled for one in found.texts[len(found.begins) :]]
     if not any(right) and found.texts[-1] is None:
         right[-1] = True

@@ -37,7 +37,7 @@ from boardwright.targets.profile import OsRelease, Target
 # Raise a stage's number when the same inputs would give another output.
 VERSIONS = {
     "data": 6,
-    "drafts": 2,
+    "drafts": 3,
     "shrink": 1,
     "tune": 6,
     "merge": 1,

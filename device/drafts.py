@@ -20,8 +20,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from boardwright.schemas.found import dates_in, numbers_in, printed_dates
-from boardwright.schemas.records import spell, values_in
+from boardwright.schemas.found import dates_in, numbers_in, printed_dates, spelled, spelled_whole
+from boardwright.schemas.records import keys, spell, values_in
 from boardwright.schemas.shape import (
     BoolShape,
     ChoiceShape,
@@ -43,11 +43,18 @@ _WORD = re.compile(r"[^\s=|:]+")
 _OPENING, _CLOSING = "\"'([{<„“«#*", "\"'.,;:)]}>“”»*!?"
 MAX_PLACES = 160
 MAX_WORDS = 24
+# Lines that a copy may go on over where its white space does not count: an address has up to five.
+MAX_LINES = 6
 # Features of a candidate: twelve of its place, and how its value is written.
 WIDTH = 13
 # A guess whose probability is below this is not worth spelling.
 FAINT = 0.02
-COPY, COPY_A_CHARACTER = 0.7, 0.2
+# That a copy goes on as it began: of receipts with that many characters alike, as often as this and no more, and that
+# one which began at no likely place ends with its line.
+COPY, COPY_A_CHARACTER = 0.95, 0.22
+COPY_A_LINE = 0.7
+# Characters that have to be alike where a value has left what it copied.
+LEAST_LIKE = 3
 
 
 def hashed(features: Sequence[str]) -> list[int]:
@@ -93,6 +100,24 @@ class Page:
                 starts.append(match.end() - len(bare))
         return starts[:MAX_PLACES]
 
+    def copied(self, start: int, end: int, shape: TextShape) -> str:
+        """What a text has that copies a piece of the document."""
+        return spelled(self.text, start, end) if shape.printed else self.text[start:end]
+
+    def letters(self, shape: TextShape) -> tuple[str, Sequence[int]]:
+        """All that a text can copy, and where in the document each character of it stands, and its end."""
+        return self._spelled if shape.printed else (self.text, range(len(self.text) + 1))
+
+    @cached_property
+    def _spelled(self) -> tuple[str, list[int]]:
+        return spelled_whole(self.text)
+
+    def end_of_copy(self, value: str, at: int, shape: TextShape) -> int | None:
+        """Where the copy of a value ends that begins at a place; None where there is another one."""
+        letters, places = self.letters(shape)
+        first = bisect.bisect_left(places, at)
+        return places[first + len(value)] if value and letters.startswith(value, first) else None
+
     def features(self, at: int) -> list[int]:
         """Hashes of what surrounds a place: always as many."""
         if at in self._known:
@@ -134,33 +159,47 @@ class Page:
         )
         return self._known[at]
 
-    def ends(self, at: int) -> list[tuple[int, list[int]]]:
-        """Where a copy that begins at a place may end, with the features of each end."""
-        stop = self.end_of_line(at)
+    def ends(self, at: int, shape: TextShape) -> list[tuple[int, list[int]]]:
+        """Where a copy that begins at a place may end, with the features of each end.
+
+        One that is learnt as printed may go on over lines: then what the next line begins with tells too."""
+        first = self.line(at)
+        stop = self._lines[min(first + MAX_LINES, len(self._lines)) - 1][1] if shape.printed else self._lines[first][1]
         found = []
         for count, match in enumerate(_WORD.finditer(self.text, at, stop)):
             if count == MAX_WORDS:
                 break
             bare = match[0].rstrip(_CLOSING)
+            line = self.line(match.start())
+            ends = self._lines[line][1]
             for end in {match.start() + len(bare), match.end()} if bare else {match.end()}:
                 following = self.text[end : end + 2]
                 last = self.text[match.start() : end]
-                found.append(
-                    (
-                        end,
-                        hashed(
-                            [
-                                f"f{_pattern(following) if end < stop else '$'}",
-                                f"l{_lowered([last])}",
-                                f"p{_pattern(last)}{following[:1]}",
-                                f"k{min(count, 6)}",
-                                f"j{_pattern(last)}{min(count, 2)}",
-                                f"d{last[-1:] if not last[-1:].isalnum() else ''}{following[:1]}",
-                            ]
-                        ),
-                    )
-                )
+                features = [
+                    f"f{_pattern(following) if end < ends else '$'}",
+                    f"l{_lowered([last])}",
+                    f"p{_pattern(last)}{following[:1]}",
+                    f"k{min(count, 6)}",
+                    f"j{_pattern(last)}{min(count, 2)}",
+                    f"d{last[-1:] if not last[-1:].isalnum() else ''}{following[:1]}",
+                ]
+                if shape.printed:
+                    features += self._turn(end, line, line - first)
+                found.append((end, hashed(features)))
         return found
+
+    def _turn(self, end: int, line: int, turns: int) -> list[str]:
+        """Features of an end among lines: how many were begun before this one, and what the next one is."""
+        if end < self._lines[line][1]:
+            return [f"t{turns}", "u", "r", "m"]
+        after = next((self.text[a:b] for a, b in self._lines[line + 1 :] if b > a), "")
+        words = _WORD.findall(after)
+        return [
+            f"t{turns}$",
+            f"u{_lowered(words[:1])}",
+            f"r{' '.join(map(_pattern, words[:2]))}",
+            f"m{_lowered(words[:1])}{turns}",
+        ]
 
 
 @dataclass(frozen=True)
@@ -310,11 +349,14 @@ class RecordGuess:
         detokenize: Callable[[Sequence[int]], bytes],
     ) -> None:
         self._shape = shape
+        self._names = [name for name, _ in shape.fields]
+        self._keys = keys(self._names)
         self._model = model
         self._page = Page(text)
         self._tokenize = tokenize
         self._detokenize = detokenize
         self._fields: dict[int, Guess | None] = {}
+        self._begins: dict[int, int] = {}  # where a field's copy most likely begins
         self._seen = 0
         self._bytes = b""
 
@@ -347,34 +389,31 @@ class RecordGuess:
 
     def _onwards(self, written: str) -> tuple[str, list[float]]:
         """The rest of the record, as far as it can be guessed, and the probability of each character."""
-        field, value = self._where(written)
+        field, value, key = self._where(written)
         if field < 0:
             return "", []
-        text = ""
-        odds: list[float] = []
-        names = self._shape.fields
-        while field < len(names):
+        text, odds = key, [1.0] * len(key)
+        while field < len(self._shape.fields):
             found = self._value(field, value)
             if found is None:
                 break
-            text += found[0]
-            odds += found[1]
-            value = ""
-            field += 1
-            glue = f",{spell(names[field][0])}:" if field < len(names) else "}"
-            text += glue
-            odds += [1.0] * len(glue)
-        return text, odds
+            field, value = field + 1, ""
+            text += found[0] + self._keys[field]
+            odds += found[1] + [1.0] * len(self._keys[field])
+        return (text, odds) if len(text) > len(key) else ("", [])
 
-    def _where(self, written: str) -> tuple[int, str]:
-        """The field that is being written and what of its value stands already; (-1, "") outside of values."""
-        fields = list(values_in(written, [name for name, _ in self._shape.fields]))
-        if not fields or fields[-1][2] < len(written):
-            return -1, ""
-        value = written[fields[-1][1] :]
-        if value and not value[-1].isdigit() and _is_whole(value):
-            return -1, ""  # at its end; what follows is forced
-        return len(fields) - 1, value
+    def _where(self, written: str) -> tuple[int, str, str]:
+        """The field whose value is being written or comes next, what stands of the value already, and what is still
+        missing before it; -1 for the field where there is none."""
+        values = list(values_in(written, self._names))
+        end = 0
+        if values:
+            _, start, end = values[-1]
+            value = written[start:end]
+            if end == len(written) and (value[-1:].isdigit() or not _is_whole(value)):
+                return len(values) - 1, value, ""
+        key, begun = self._keys[len(values)], written[end:]
+        return (len(values), "", key[len(begun) :]) if key.startswith(begun) else (-1, "", "")
 
     def _value(self, field: int, written: str) -> tuple[str, list[float]] | None:
         if field not in self._fields:
@@ -391,6 +430,8 @@ class RecordGuess:
             return None
         weights, sharpness = self._model.weights, self._model.sharpness.get(name, 1.0)
         odds = softmax(sharpness * weights[slots(field, "at", found.features)].sum(1))
+        if found.begins:
+            self._begins[field] = found.begins[int(odds[: len(found.begins)].argmax())]
         likely: dict[str, float] = {}
         for index in np.flatnonzero(odds >= FAINT).tolist():
             text, odd = found.texts[index], float(odds[index])
@@ -399,7 +440,7 @@ class RecordGuess:
             if index < len(found.begins):
                 at = found.begins[index]
                 for end, share in self._ends(field, at):
-                    value = spell(self._page.text[at:end])
+                    value = spell(self._page.copied(at, end, self._text(field)))
                     likely[value] = likely.get(value, 0.0) + odd * share
             else:
                 likely[text] = likely.get(text, 0.0) + odd
@@ -407,7 +448,7 @@ class RecordGuess:
         return Guess([text for text, _ in ranked], [odd for _, odd in ranked])
 
     def _ends(self, field: int, at: int) -> Iterator[tuple[int, float]]:
-        ends = self._page.ends(at)
+        ends = self._page.ends(at, self._text(field))
         if ends:
             hashes = np.array([features for _, features in ends], np.uint32)
             odds = softmax(self._model.weights[slots(field, "end", hashes)].sum(1))
@@ -415,20 +456,30 @@ class RecordGuess:
                 if odd >= FAINT:
                     yield end, odd
 
+    def _text(self, field: int) -> TextShape:
+        shape = bare(self._shape.fields[field][1])
+        assert isinstance(shape, TextShape)  # the others are no copies
+        return shape
+
     def _copy(self, field: int, written: str) -> tuple[str, list[float]] | None:
-        """A text that no candidate begins like: if it stands somewhere, it goes on as it does there."""
-        shape = self._shape.fields[field][1]
-        if not isinstance(bare(shape), TextShape) or len(written) < 2 or written[0] != '"':
+        """A text that no candidate begins like: where its end stands in the document, it goes on as that does."""
+        shape = bare(self._shape.fields[field][1])
+        if not isinstance(shape, TextShape) or len(written) < 2 or written[0] != '"' or "\\" in written:
             return None
         begun = written[1:]
-        page = self._page.text
-        at = page.find(begun)
-        if at < 0 or "\\" in begun:
+        letters, places = self._page.letters(shape)
+        # All of it, or what came after a word that is not as in the document.
+        sizes = [len(begun), *range(len(begun) - 1, LEAST_LIKE - 1, -1)]
+        size, first = next(((n, at) for n in sizes if (at := letters.find(begun[-n:])) >= 0), (0, 0))
+        if not size:
             return None
+        at, least = places[first], places[first + size]
+        if size < len(begun):
+            at = self._begins.get(field, at)
         ends = list(self._ends(field, at)) if at in self._page.words else []
-        least = at + len(begun)
-        end = max((e for e in ends if e[0] > least), key=lambda e: e[1], default=(self._page.end_of_line(least), COPY))
-        rest = spell(page[least : end[0]])[1:]
+        line = self._page.end_of_line(least), COPY_A_LINE
+        end, last = max((one for one in ends if one[0] > least), key=lambda one: one[1], default=line)
+        rest = spell(self._page.copied(least, end, shape))[1:]
         # The longer what is written, the fewer places it can come from.
-        first = min(COPY, COPY_A_CHARACTER * len(begun))
-        return rest, [first] + [1.0] * (len(rest) - 2) + [end[1]] if len(rest) > 1 else [end[1]]
+        sure = min(COPY, COPY_A_CHARACTER * size)
+        return rest, [sure] + [1.0] * (len(rest) - 2) + [last] if len(rest) > 1 else [last]

@@ -43,6 +43,7 @@ _MONTH_FIRST = re.compile(
 )
 _YEAR_FIRST = re.compile(rf"(?<!\d)(?=(\d{{4}}){_SEPARATOR}([^\W\d_]{{3,}})\.?{_SEPARATOR}(\d{{1,2}})(?!\d))")
 _BLANK = re.compile(r"[\s\x00-\x1f]+")
+_SPELLED = re.compile(rf"{_BLANK.pattern}|.", re.DOTALL)
 _NUMBER = re.compile(r"[-−]?\d+(?:[.,'’ \u00a0\u202f]\d+)*")
 
 # Twelve months in each language, nominative and, where dates use it, genitive.
@@ -100,6 +101,11 @@ class Reading:
 def spelled(text: str, start: int, end: int) -> str:
     """A piece of a text as a value has it: on one line, with single spaces."""
     return _BLANK.sub(" ", text[start:end])
+
+
+def spelled_whole(text: str) -> tuple[str, list[int]]:
+    """A whole text so, and where in the text each of these characters stands, and its end."""
+    return spelled(text, 0, len(text)), [*(piece.start() for piece in _SPELLED.finditer(text)), len(text)]
 
 
 def dates_in(text: str) -> Iterator[Reading]:

@@ -76,6 +76,23 @@ def test_a_copy_goes_on_as_the_document_does() -> None:
     assert guessed.startswith(b'Lee Smith"')
 
 
+class Sender(BaseModel):
+    address: Annotated[str, Text(60, printed=True)] | None
+
+
+@pytest.mark.parametrize("written", ["3, Elm R", "8; Elm R"])
+def test_a_printed_copy_goes_on_over_line_ends_and_behind_what_is_no_copy(written: str) -> None:
+    one = drafter(shape_of(Sender), Model(np.zeros(1 << BITS, np.float32), {}), "Shop\n3, Elm\n \tRoad 12\nTel 5")
+    guessed = bytes(token for token, _ in one.guess([*b'{"address":"', *written.encode()]))
+    assert guessed.startswith(b"oad")
+
+
+def test_only_a_printed_copy_ends_on_another_line() -> None:
+    text, lines = "3, Elm\n \tRoad 12\nTel 5", (False, True)
+    ends = [[text[:end] for end, _ in Page(text).ends(0, TextShape(60, False, printed))] for printed in lines]
+    assert ends[0][-1] == "3, Elm" and {"3, Elm\n \tRoad", text} < set(ends[1])
+
+
 class Nested(BaseModel):
     tags: Annotated[list[Annotated[str, Text(5)]], Items(2)]
     customer: Annotated[str, Verbatim(20)] | None
