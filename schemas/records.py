@@ -24,11 +24,6 @@ def spell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
-def keys(names: Sequence[str]) -> list[str]:
-    """What a canonical record has before each value, and after the last one."""
-    return [*(f"{',' if number else '{'}{spell(name)}:" for number, name in enumerate(names)), "}"]
-
-
 def values_in(output: str, names: Sequence[str]) -> Iterator[tuple[str, int, int]]:
     """Where the fields of a canonical record stand in its spelling: (name, start, end) of each value, in characters.
 
@@ -36,7 +31,8 @@ def values_in(output: str, names: Sequence[str]) -> Iterator[tuple[str, int, int
     the output as its end, and a number that it ends with may go on."""
     decoder = json.JSONDecoder()
     at = 0
-    for name, key in zip(names, keys(names), strict=False):
+    for number, name in enumerate(names):
+        key = f"{',' if number else '{'}{spell(name)}:"
         if not output.startswith(key, at):
             return
         start = at + len(key)
