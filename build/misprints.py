@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from boardwright.build.printed import place_of
 from boardwright.schemas.compare import fold
+from boardwright.schemas.errors import BadTask
 from boardwright.schemas.examples import Example
 from boardwright.schemas.shape import TextShape, bare
 from boardwright.schemas.task import Task
@@ -30,7 +31,15 @@ _ALIKE = ("0O", "1IL", "5S", "8B", "2Z", "6G", "UV", "CG", "DO", "EF", "HN", "MN
 
 def misprinted(task: Task, examples: Sequence[Example], share: float, seed: int) -> Iterator[tuple[Example, str]]:
     """Copies of that share of the examples that have a word to misprint, and of each the text as it was, which tells
-    its neighbour. Always the same for the same seed."""
+    its neighbour. Always the same for the same seed. Raises BadTask where no neighbour is ever shown."""
+    if share and not task.neighbour:
+        raise BadTask(
+            "A misprint can be mended only by what a neighbour's record has.",
+            where=f"the task {task.name!r}",
+            value=f"misprints={share}",
+            allowed="0, or a task with neighbour=True",
+            next="leave misprints out, or set neighbour=True in the task",
+        )
     for example in examples:
         rng = random.Random(f"{seed} {example.id}")
         if rng.random() >= share:

@@ -6,6 +6,7 @@ import pytest
 
 from boardwright.build.misprints import misprinted
 from boardwright.schemas.compare import fold
+from boardwright.schemas.errors import BadTask
 from boardwright.schemas.examples import Example
 from boardwright.schemas.task import Task, load_task
 
@@ -46,6 +47,13 @@ def test_the_share_and_the_seed_tell_which(task: Task) -> None:
 
 def test_without_neighbours_nothing_is_known() -> None:
     assert not list(misprinted(load_task("receipt"), SHOPS, 1.0, 7))
+
+
+def test_a_task_that_shows_no_neighbour_is_refused() -> None:
+    with pytest.raises(BadTask, match="neighbour") as raised:
+        list(misprinted(load_task("invoice"), [], 0.5, 7))
+    assert raised.value.where == "the task 'invoice'" and raised.value.value == "misprints=0.5"
+    assert not list(misprinted(load_task("invoice"), [], 0.0, 7))
 
 
 def test_a_copy_is_shown_the_neighbour_of_what_it_was(task: Task) -> None:
