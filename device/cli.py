@@ -306,7 +306,7 @@ def install(bundle: Path, state: Path | None, key: Path | None, no_service: bool
     """
     from boardwright.device import install as verb
     from boardwright.device import service
-    from boardwright.device.doctor import cpu_features
+    from boardwright.device.cores import cpu_features
     from boardwright.device.slots import State, state_folder
     from boardwright.schemas.reporters import reporter_for
     from boardwright.schemas.steps import use_reporter

@@ -1,4 +1,4 @@
-"""Which cores to run on: on boards with big and little ones, a pass waits for the slowest thread.
+"""What cores can do, and which to run on: on boards with big and little ones, a pass waits for the slowest thread.
 
 Knows nothing of models or bundles. Source: the kernel's cpu_capacity (arm64, 1024 for the fastest core of the machine),
 else each core's highest clock.
@@ -10,7 +10,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
-from boardwright.device.sysfs import read_number
+from boardwright.device.sysfs import read_number, read_text
 
 SYSFS = Path("/sys/devices/system/cpu")
 # A core with less than this share of the fastest one's capacity slows the others down: a Cortex-A55 beside an A76 has
@@ -36,3 +36,10 @@ def pin(cores: Collection[int]) -> None:
     """Keep this process, and the threads it starts from now on, on these cores."""
     if set(cores) != os.sched_getaffinity(0):
         os.sched_setaffinity(0, cores)
+
+
+def cpu_features(root: Path = Path("/")) -> frozenset[str]:
+    """What every core can do, as /proc/cpuinfo spells it: code may run on any of them. Empty where it does not tell."""
+    lines = [line.partition(":") for line in read_text(root / "proc/cpuinfo").splitlines()]
+    cores = [frozenset(value.split()) for name, _, value in lines if name.strip() in ("Features", "flags")]
+    return frozenset.intersection(*cores) if cores else frozenset()

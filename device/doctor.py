@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from boardwright.device.cores import cpu_features
 from boardwright.device.needs import Needs
+from boardwright.device.sysfs import read_text
 from boardwright.device.vitals import FLAGS, read_vitals
 
 Verdict = Literal["ok", "warning", "refusal"]
@@ -95,16 +97,9 @@ def show(finding: Finding) -> str:
     return f"{line}\n{'':<23}{finding.next}" if finding.next else line
 
 
-def cpu_features(root: Path = Path("/")) -> frozenset[str]:
-    """What every core can do, as /proc/cpuinfo spells it: code may run on any of them. Empty where it does not tell."""
-    lines = [line.partition(":") for line in _text(root / "proc/cpuinfo").splitlines()]
-    cores = [frozenset(value.split()) for name, _, value in lines if name.strip() in ("Features", "flags")]
-    return frozenset.intersection(*cores) if cores else frozenset()
-
-
 def _board(root: Path) -> Finding:
     # The device tree's strings end with a NUL.
-    model = _text(root / "proc/device-tree/model").strip("\0\n ")
+    model = read_text(root / "proc/device-tree/model").strip("\0\n ")
     return Finding("board", "ok", model or "this machine does not say which it is")
 
 
@@ -125,7 +120,7 @@ def _architecture(needs: Needs | None, running: Running) -> Finding:
 
 
 def _release(needs: Needs | None, root: Path) -> Finding:
-    told = dict(line.partition("=")[::2] for line in _text(root / "etc/os-release").splitlines())
+    told = dict(line.partition("=")[::2] for line in read_text(root / "etc/os-release").splitlines())
     name, code = told.get("PRETTY_NAME", "unknown").strip('"'), told.get("VERSION_CODENAME", "").strip('"')
     if needs and code != needs.release:
         # Python and glibc are what the wheels are built for, and those are looked at by themselves.
@@ -169,7 +164,7 @@ def _cpu(needs: Needs | None, features: frozenset[str]) -> Finding:
 
 
 def _memory(needs: Needs | None, features: frozenset[str], root: Path) -> Iterator[Finding]:
-    told = dict(line.partition(":")[::2] for line in _text(root / "proc/meminfo").splitlines())
+    told = dict(line.partition(":")[::2] for line in read_text(root / "proc/meminfo").splitlines())
     total, available, swap = (_megabytes(told.get(name)) for name in ("MemTotal", "MemAvailable", "SwapTotal"))
     wanted = needs.ram_for(features) if needs else 0
     text = f"{available} of {total} MB are free" + (f"; the bundle holds up to {wanted} MB" if needs else "")
@@ -181,12 +176,12 @@ def _memory(needs: Needs | None, features: frozenset[str], root: Path) -> Iterat
         yield Finding("memory", "warning", text, "stop other services, or records will wait for the swap")
     else:
         yield Finding("memory", "ok", text)
-    places = [line.split()[0] for line in _text(root / "proc/swaps").splitlines()[1:] if line.split()]
+    places = [line.split()[0] for line in read_text(root / "proc/swaps").splitlines()[1:] if line.split()]
     yield Finding("swap", "ok", f"{swap} MB on {', '.join(places)}" if places else "none")
 
 
 def _cgroup(root: Path) -> Finding:
-    controllers = _text(root / "sys/fs/cgroup/cgroup.controllers").split()
+    controllers = read_text(root / "sys/fs/cgroup/cgroup.controllers").split()
     if "memory" in controllers:
         return Finding("memory limit", "ok", "systemd can hold the service to its share")
     return Finding(
@@ -207,7 +202,7 @@ def _disk(needs: Needs | None, running: Running) -> Finding:
 
 
 def _root(state: Path, root: Path) -> Finding:
-    mounts = [line.split() for line in _text(root / "proc/mounts").splitlines()]
+    mounts = [line.split() for line in read_text(root / "proc/mounts").splitlines()]
     # Of several on one place the last hides the others; escapes (\040) stand only in names that are not ours.
     under = [mount for mount in mounts if len(mount) > 3 and state.is_relative_to(mount[1])]
     if not under:
@@ -231,7 +226,7 @@ def _root(state: Path, root: Path) -> Finding:
 
 def _vanishes(options: list[str], mounts: list[list[str]], root: Path) -> bool:
     # boot=overlay: how raspi-config did it before Bookworm.
-    words = _text(root / "proc/cmdline").split()
+    words = read_text(root / "proc/cmdline").split()
     if "boot=overlay" in words or any(word.startswith("overlayroot=tmpfs") for word in words):
         return True
     upper = next((Path(word.partition("=")[2]) for word in options if word.startswith("upperdir=")), None)
@@ -282,11 +277,3 @@ def _megabytes(value: str | None) -> int:
 def _nearest(place: Path) -> Path:
     """The folder itself, or the nearest above it that exists."""
     return next(one for one in (place, *place.absolute().parents) if one.is_dir())
-
-
-def _text(file: Path) -> str:
-    """What a file of the kernel holds; nothing where it is missing: boards differ in what they tell."""
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

@@ -84,9 +84,11 @@ from pathlib import Path
 
 import numpy as np
 
+from boardwright.device.engines import onnx
 from boardwright.device.engines.base import Feed
 from boardwright.device.engines.onnx import OnnxEngine
 
+onnx.cpu_features = frozenset  # under qemu /proc/cpuinfo is that of the machine around it
 _, model, answer, *tokens = sys.argv
 engine = OnnxEngine(Path(model), n_ctx=64, threads=1)
 np.save(answer, engine.forward([Feed(0, 0, [int(token) for token in tokens], range(len(tokens)))])[0])

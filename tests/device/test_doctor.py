@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from boardwright.device.cli import main
-from boardwright.device.doctor import Finding, Running, cpu_features, examine, show
+from boardwright.device.cores import cpu_features
+from boardwright.device.doctor import Finding, Running, examine, show
 from boardwright.device.needs import NEEDS, Needs
 from tests.conftest import make_bundle
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
+
+from boardwright.device.engines import onnx as onnx_engine
 
 ROOT = Path(__file__).parents[2]
 SESSION = "session = onnxruntime.InferenceSession({model!r}, providers=['CPUExecutionProvider'])"
@@ -49,3 +52,15 @@ def test_nobody_imports_it_past_the_guard() -> None:
         lines = path.read_text(encoding="utf-8").splitlines()
         direct = [line for line in lines if line.startswith(("import onnxruntime", "from onnxruntime"))]
         assert not direct or path.name == "ort.py", path
+
+
+@pytest.mark.parametrize(
+    ("features", "told"), [({"avx2", "avx512f"}, True), ({"avx512_vnni"}, False), ({"avx_vnni"}, False)]
+)
+def test_sums_are_widened_only_where_they_overflow(
+    features: set[str], told: bool, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_engine, "cpu_features", lambda: frozenset(features))
+    options = onnx_engine._session(model, 1).get_session_options()
+    with nullcontext() if told else pytest.raises(RuntimeError, match="does not have"):
+        assert options.get_session_config_entry("session.x64quantprecision") == "1"
