@@ -16,7 +16,8 @@ from typing import Any, Literal
 
 import torch
 
-from boardwright.build.precision import precision
+from boardwright.build.eight_bits import in_eight_bits
+from boardwright.build.precision import multiplies_eight_bits, precision
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.errors import BadStudent, BadTask
 from boardwright.schemas.steps import current_step
@@ -83,7 +84,12 @@ def load_student(checkpoint: Path, training: Training, context: int, way: Way) -
     from peft import LoraConfig, get_peft_model
 
     model.config.use_cache = False
-    return get_peft_model(model, LoraConfig(target_modules=LINEAR, task_type="CAUSAL_LM", **_options(model, training)))
+    options = LoraConfig(target_modules=LINEAR, task_type="CAUSAL_LM", **_options(model, training))
+    student: Any = get_peft_model(model, options)
+    # DoRA reads the matrices themselves, for their lengths.
+    if way == "cpu" and training.adapter != "dora" and multiplies_eight_bits():
+        in_eight_bits(student.get_base_model().model.layers)
+    return student
 
 
 def compiled(modules: Iterable[torch.nn.Module], tokens: int) -> None:

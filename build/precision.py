@@ -2,7 +2,7 @@
 
 Knows nothing of models. bf16 is half the memory of fp32 and, where the processor has instructions for it (AVX-512 BF16,
 AMX, a GPU since Ampere), twice the speed or more. Where it has none, PyTorch multiplies bf16 all the same, at an eighth
-of the speed of fp32 (2 cores of a Zen 3, docs/LOG.md).
+of the speed of fp32 (2 cores of a Zen 3, docs/LOG.md); many of those have instructions for eight bits.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import time
 
 import torch
 
+# Rounding takes time too, and precision is worth some: eight bits have to be so many times as quick.
+_WORTH_ROUNDING = 2.0
 # A product as training makes them: tokens, and a layer's columns and rows. The quickest of a few is what counts, for
 # whatever else runs on the machine only slows one down.
 _TOKENS, _COLUMNS, _ROWS = 256, 576, 1536
@@ -32,6 +34,12 @@ def mixed(device: str) -> torch.autocast:
 
 
 @functools.cache
+def multiplies_eight_bits() -> bool:
+    """Whether this CPU, quicker with fp32 than with bf16, multiplies whole numbers of eight bits much faster still."""
+    return precision("cpu") is torch.float32 and _WORTH_ROUNDING * _seconds(torch.int8) < _seconds(torch.float32)
+
+
+@functools.cache
 def _of_the_cpu() -> torch.dtype:
     """Measured, for there are more processors than lists of them: a fifth of a second, once a process."""
     return min((torch.bfloat16, torch.float32), key=_seconds)
@@ -39,11 +47,12 @@ def _of_the_cpu() -> torch.dtype:
 
 def _seconds(dtype: torch.dtype) -> float:
     """Of one product."""
-    inputs, weights = torch.ones(_TOKENS, _COLUMNS, dtype=dtype), torch.ones(_ROWS, _COLUMNS, dtype=dtype)
+    inputs, weights = torch.ones(_TOKENS, _COLUMNS, dtype=dtype), torch.ones(_ROWS, _COLUMNS, dtype=dtype).t()
+    multiply = torch._int_mm if dtype is torch.int8 else torch.mm
     times = []
     with torch.inference_mode():
         for _ in range(1 + _TRIES):  # the first one also has its kernel made
             began = time.perf_counter()
-            torch.nn.functional.linear(inputs, weights)
+            multiply(inputs, weights)
             times.append(time.perf_counter() - began)
     return min(times[1:])

@@ -53,8 +53,23 @@ def test_a_student_learns_the_same_in_either(quicker: Any, tiny: Path) -> None:
     assert torch.nn.functional.cosine_similarity(mine, theirs, 0) > 0.99
 
 
-def test_both_are_measured() -> None:
-    assert all(module._seconds(dtype) > 0 for dtype in (torch.bfloat16, torch.float32))
+@pytest.mark.parametrize(("bf16", "fp32", "int8", "taken"), [(3, 2, 0.9, True), (3, 2, 1.1, False), (1, 2, 0.1, False)])
+def test_eight_bits_have_to_be_twice_as_quick_as_the_fp32_that_is_quickest(
+    bf16: float, fp32: float, int8: float, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = {torch.bfloat16: bf16, torch.float32: fp32, torch.int8: int8}
+    monkeypatch.setattr(module, "_seconds", seconds.__getitem__)
+    for measured in (module._of_the_cpu, module.multiplies_eight_bits):
+        measured.cache_clear()
+    try:
+        assert module.multiplies_eight_bits() is taken
+    finally:
+        for measured in (module._of_the_cpu, module.multiplies_eight_bits):
+            measured.cache_clear()
+
+
+def test_all_are_measured() -> None:
+    assert all(module._seconds(dtype) > 0 for dtype in (torch.bfloat16, torch.float32, torch.int8))
 
 
 @pytest.mark.parametrize(
