@@ -24,7 +24,7 @@ def precision(device: str) -> torch.dtype:
     """In what to multiply on that type of device, "cpu" or "cuda": bf16, or fp32 on a CPU that is quicker with it and
     on a GPU from before Ampere, where fp16 would be quicker but may overflow: students are made in bf16."""
     if device == "cpu":
-        return _of_the_cpu()
+        return min((torch.bfloat16, torch.float32), key=_seconds)
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
 
 
@@ -33,20 +33,14 @@ def mixed(device: str) -> torch.autocast:
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision(device) is torch.bfloat16)
 
 
-@functools.cache
 def multiplies_eight_bits() -> bool:
     """Whether this CPU, quicker with fp32 than with bf16, multiplies whole numbers of eight bits much faster still."""
     return precision("cpu") is torch.float32 and _WORTH_ROUNDING * _seconds(torch.int8) < _seconds(torch.float32)
 
 
 @functools.cache
-def _of_the_cpu() -> torch.dtype:
-    """Measured, for there are more processors than lists of them: a fifth of a second, once a process."""
-    return min((torch.bfloat16, torch.float32), key=_seconds)
-
-
 def _seconds(dtype: torch.dtype) -> float:
-    """Of one product."""
+    """Of one product. Measured, for there are more processors than lists of them; once a process."""
     inputs, weights = torch.ones(_TOKENS, _COLUMNS, dtype=dtype), torch.ones(_ROWS, _COLUMNS, dtype=dtype).t()
     multiply = torch._int_mm if dtype is torch.int8 else torch.mm
     times = []
