@@ -68,7 +68,7 @@ class Work:
     passes: float
 
 
-# An invoice as docs/LOG.md has it: guesses make 3.3 passes of 64 (docs/adr/004).
+# An invoice as docs/LOG.md had it before guesses began in the first key: 3.3 passes of 64 (docs/adr/004). Fewer now.
 TYPICAL = Work(prompt=117, output=64, drafted=64, accepted=57, passes=3.3)
 
 
