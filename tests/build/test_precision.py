@@ -1,5 +1,8 @@
 """A machine multiplies in what it is quickest in, and a student learns the same in either."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +15,8 @@ from boardwright.build import precision as module
 from boardwright.build.completion import loss_on_cpu
 from boardwright.build.lora import load_student
 from boardwright.build.precision import mixed, precision
+from boardwright.device.cores import cpu_features
+from boardwright.device.engines.onnx import VNNI
 from boardwright.schemas.task import Training
 
 
@@ -57,7 +62,25 @@ def test_eight_bits_have_to_be_twice_as_quick_as_the_fp32_that_is_quickest(
 ) -> None:
     seconds = {torch.bfloat16: bf16, torch.float32: fp32, torch.int8: int8}
     monkeypatch.setattr(module, "_seconds", seconds.__getitem__)
+    monkeypatch.setattr(module, "eight_bits_fit", lambda: True)
     assert module.multiplies_eight_bits() is taken
+
+
+def test_eight_bits_that_overflow_are_not_taken_however_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_seconds", {torch.bfloat16: 10, torch.float32: 9, torch.int8: 1}.__getitem__)
+    for fit in (True, False):
+        monkeypatch.setattr(module, "eight_bits_fit", lambda fit=fit: fit)
+        assert module.multiplies_eight_bits() is fit
+
+
+@pytest.mark.skipif(not VNNI & cpu_features(), reason="this CPU has no VNNI to be left out")
+@pytest.mark.parametrize(("isa", "fit"), [("AVX2", False), ("AVX512_CORE", False), ("DEFAULT", True)])
+def test_what_overflows_without_vnni_is_noticed(isa: str, fit: bool) -> None:
+    ask = "from boardwright.build.precision import eight_bits_fit; print(eight_bits_fit())"
+    told = subprocess.run(
+        [sys.executable, "-c", ask], env=os.environ | {"ONEDNN_MAX_CPU_ISA": isa}, capture_output=True, text=True
+    )
+    assert told.stdout.strip() == str(fit), told.stderr
 
 
 def test_all_are_measured() -> None:
