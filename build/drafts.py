@@ -48,7 +48,8 @@ def learn(shape: ObjectShape, train: Sequence[Example], held_out: Sequence[Examp
     """A table of weights and the sharpness of each leaf.
 
     Multinomial logistic regression over each value's candidates, by AdaGrad; where the value stands in several
-    places, the sum of their probabilities is raised."""
+    places, the sum of their probabilities is raised. Records are in the order of the shape, as `read_examples` has
+    them; raises ValueError for others."""
     rows = list(islice((row for example in train[:MOST] for _, row in _rows(shape, example)), MOST_CHOICES))
     weights = np.zeros(1 << BITS, np.float32)
     squares = np.full(1 << BITS, 1e-2, np.float32)

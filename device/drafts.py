@@ -124,7 +124,7 @@ def candidates(page: Page, leaf: Leaf, last: tuple[int, int] = (0, 0)) -> Candid
     texts: list[str | None] = [*([""] * len(begins)), *(value for value, _, _ in found), *extra, None]
     features = [[*page.features(at), note] for at, note in zip(places, notes, strict=True)]
     if leaf.listed:
-        features = [[*row, *more] for row, more in zip(features, page.distances(places, last), strict=True)]
+        features = [[*row, *more] for row, more in zip(features, page.distances(places, last[1]), strict=True)]
     width = WIDTH + 3 * leaf.listed
     features += [hashed([other]) * width for other in (*extra, "other")]
     return Candidates(texts, np.array(features, np.uint32), begins)

@@ -80,10 +80,9 @@ class Page:
         first = max(0, bisect.bisect_left(self._starts, after) - BACK)
         return self._starts[first : first + MAX_PLACES]
 
-    def distances(self, places: Sequence[int], last: tuple[int, int]) -> Hashes:
-        """Three features of each place: how far it is from a piece of the text, in words and in sentences, and what
-        stands between."""
-        _, end = last
+    def distances(self, places: Sequence[int], end: int) -> Hashes:
+        """Three features of each place: how far it is from another one, in words and in sentences, and what stands
+        between."""
         word, sentence = bisect.bisect_left(self._starts, end), bisect.bisect_left(self._sentences, end)
         rows = []
         for at in places:

@@ -49,9 +49,10 @@ def pieces(shape: Shape, name: str = "", closing: bool = False) -> Generator[Pie
             yield "}"
         case ListShape(item, most):
             name += "[]"
+            fork = Fork("]", first_leaf(item, name))
             yield "["
             for count in range(most):
-                if (yield Fork("]", first_leaf(item, name))):
+                if (yield fork):
                     break
                 if count:
                     yield ","
