@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from boardwright.build.completion import (
+    NOT_LEARNT,
     STEPS_SORTED,
     completion_logits,
     distilled_loss,
     encode,
     loss_on_cpu,
+    padded,
     reading_order,
 )
 from boardwright.build.precision import mixed, precision
@@ -98,6 +100,20 @@ def test_a_goal_has_half_the_say_and_none_where_it_agrees(tiny: Path) -> None:
 
 
 lengths = st.lists(st.integers(20, 500), min_size=1, max_size=60)
+
+
+def test_rows_come_in_few_widths_little_longer_than_they_are() -> None:
+    widths = {}
+    for length in range(1, 2049):
+        row = {"input_ids": [5] * length, "labels": [NOT_LEARNT] * (length - 1) + [5]}
+        both = padded([row, {"input_ids": [5], "labels": [5]}], 0, torch.device("cpu"))
+        widths[length] = both["input_ids"].shape[1]
+        assert {tuple(one.shape) for one in both.values()} == {(2, widths[length])}
+        assert [int(mask.sum()) for mask in both["attention_mask"]] == [length, 1]
+        assert (both["input_ids"][both["attention_mask"] == 0] == 0).all()
+        assert (both["labels"] != NOT_LEARNT).sum() == 2
+    assert all(length <= width <= length * 9 / 8 for length, width in widths.items())
+    assert len({width for length, width in widths.items() if 512 < length <= 1024}) == 8
 
 
 @given(lengths, st.integers(1, 40), st.integers(1, 8), st.integers(0, 9))
