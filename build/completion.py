@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -104,13 +104,6 @@ def padded(rows: Sequence[Row], pad: int, device: torch.device) -> dict[str, tor
     }
 
 
-def collator(tokenizer: PreTrainedTokenizerFast, way: Way) -> Callable[[Sequence[Row]], dict[str, torch.Tensor]] | None:
-    """What makes a pass of its rows; None for TRL's own, which pads to the longest row."""
-    if way != "cpu":
-        return None
-    return functools.partial(padded, pad=int(tokenizer.pad_token_id), device=torch.device("cpu"))
-
-
 def _even(width: int) -> int:
     """The next of eight widths an octave, which is a twenty-fourth more on the mean.
 
@@ -181,8 +174,8 @@ def distilled_loss(model: Any, goal: Any, inputs: dict[str, Any], items: Any = N
 
 
 def trainer_type(way: Way) -> Any:
-    """SFTTrainer, reading in a given order and telling the loss of each step; on a CPU with a loss for CPUs, and with
-    `goal` set, towards that model's distributions.
+    """SFTTrainer, reading in a given order and telling the loss of each step; on a CPU with a loss and with widths for
+    CPUs, and with `goal` set, towards that model's distributions.
 
     Imported here and not above: Unsloth replaces TRL's classes by its own, and has to come before them."""
     if way == "unsloth":
@@ -193,6 +186,12 @@ def trainer_type(way: Way) -> Any:
         order: Sequence[int] = ()
         goal: Any = None
         step_loss = 0.0
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            if way == "cpu":
+                tokenizer: Any = self.processing_class
+                self.data_collator = functools.partial(padded, pad=tokenizer.pad_token_id, device=torch.device("cpu"))
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
             return _InOrder(self.order)

@@ -21,7 +21,6 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 from boardwright.build.completion import (
     TOKENS_PER_PASS,
     Row,
-    collator,
     completion,
     encode,
     encode_all,
@@ -189,7 +188,6 @@ def _attempt(
         args=_arguments(training, lesson.steps, lesson.micro, folder, way),
         train_dataset=Dataset.from_list(lesson.rows),
         processing_class=lesson.tokenizer,
-        data_collator=collator(lesson.tokenizer, way),
         callbacks=[watch],
     )
     trainer.order = lesson.order

@@ -62,7 +62,7 @@ def contend(given: argparse.Namespace) -> None:
 
     with tempfile.TemporaryDirectory() as scratch:
         if given.contender == "ours":
-            from boardwright.build.completion import collator, micro_batch
+            from boardwright.build.completion import micro_batch
             from boardwright.build.tune import _arguments
 
             mean = sum(len(row["input_ids"]) for row in rows) / len(rows)
@@ -74,8 +74,7 @@ def contend(given: argparse.Namespace) -> None:
                 args=_arguments(training, given.steps, micro, Path(scratch), "cpu"),
                 train_dataset=Dataset.from_list(rows),
                 callbacks=[Turns()],
-                processing_class=(tokenizer := _tokenizer(given.student)),
-                data_collator=collator(tokenizer, "cpu"),
+                processing_class=_tokenizer(given.student),
             )
             trainer.order = range(len(rows))
         else:
