@@ -6,7 +6,6 @@ at any moment leaves the old slot active, or the new one; what was left half-mad
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import signal
@@ -22,6 +21,7 @@ from boardwright.device.doctor import examine
 from boardwright.device.needs import REQUIREMENTS, WHEELS, Needs
 from boardwright.device.slots import Slot, State
 from boardwright.schemas.bundle import Bundle, open_bundle
+from boardwright.schemas.children import ending_with_parent
 from boardwright.schemas.durable import disk, replace_text
 from boardwright.schemas.errors import BadBundle, InstallFailed, KitError
 from boardwright.schemas.keys import trusted_keys
@@ -32,9 +32,6 @@ GOLDEN_SECONDS = 60
 # With reading the weights from a card, and a machine that emulates the board.
 GOLDEN_LIMIT = 1800
 PIP_SECONDS = 1800
-PR_SET_PDEATHSIG = 1
-# Looked up now: a child that has only just been forked had better look up nothing.
-PRCTL = ctypes.CDLL(None).prctl
 
 
 @dataclass(frozen=True)
@@ -196,14 +193,10 @@ def _child(command: list[str], environment: Mapping[str, str], seconds: float) -
         text=True,
         errors="replace",
         timeout=seconds,
-        preexec_fn=_die_with_parent,
+        # A pip whose installer was killed would write on, into a slot that the next install is removing.
+        preexec_fn=ending_with_parent(signal.SIGKILL),
         check=False,
     )
-
-
-def _die_with_parent() -> None:
-    """A pip whose installer was killed would write on, into a slot that the next install is removing."""
-    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _environment(more: Mapping[str, str]) -> dict[str, str]:

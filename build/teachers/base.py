@@ -12,6 +12,9 @@ from typing import Any, Protocol
 from boardwright.schemas.errors import KitError
 from boardwright.schemas.shape import ObjectShape
 
+# Tokens of prompt and answer together that a teacher is loaded for. More would cost memory that no document here needs.
+CONTEXT = 8192
+
 
 @dataclass(frozen=True)
 class Question:

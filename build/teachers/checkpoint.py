@@ -1,13 +1,11 @@
-"""A teacher in a checkpoint folder: transformers through Outlines, or vLLM where a GPU and it are there.
+"""A teacher in a checkpoint folder: transformers through Outlines.
 
 Knows nothing of tasks. Questions go in batches; an answer is the same in any batch, rounding aside.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -20,20 +18,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from boardwright.build.precision import precision
 from boardwright.build.student import quiet_transformers
-from boardwright.build.teachers.base import Answer, Answers, BadTeacher, Question, Teacher
+from boardwright.build.teachers.base import Answer, Answers, BadTeacher, Question
 from boardwright.build.teachers.grammars import Held, Row
 from boardwright.schemas.errors import KitError
 
-VLLM_CONTEXT = 8192
 # Of a machine's memory, what a teacher may fill for the sake of its speed.
 SHARE = 0.5
-
-
-def load_checkpoint(folder: Path, name: str, batch: int) -> Teacher:
-    """name: for the rows.  batch: questions at once. Raises BadTeacher."""
-    if torch.cuda.is_available() and importlib.util.find_spec("vllm"):
-        return VllmTeacher(folder, name)
-    return CheckpointTeacher(folder, name, batch)
 
 
 def _numbers(folder: Path, device: str) -> torch.dtype:
@@ -124,31 +114,3 @@ class CheckpointTeacher:
                 next="split the document",
             )
         return count
-
-
-class VllmTeacher:
-    """vLLM in this process. It has one schema a batch; what only a record's own grammar holds, the validators see."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._library = importlib.import_module("vllm")  # no dependency of ours
-        self._llm: Any = self._library.LLM(str(folder), max_model_len=VLLM_CONTEXT)
-        self._model: Any = outlines.from_vllm_offline(self._llm)
-        self._words: Any = self._llm.get_tokenizer()
-        self.name = f"vllm {name}"
-
-    def close(self) -> None:
-        pass
-
-    def ask(self, questions: Iterable[Question]) -> Answers:
-        # A schema and a temperature belong to a way, and all of a run's questions to one way. vLLM makes its own
-        # batches of what it gets; so many at a time, because rows are written in between.
-        source = iter(questions)
-        while batch := list(itertools.islice(source, 64)):
-            first = batch[0]
-            settings = self._library.SamplingParams(
-                temperature=first.temperature, max_tokens=first.tokens, seed=first.seed
-            )
-            schema = outlines.types.JsonSchema(json.dumps(first.schema))
-            texts = self._model.generate_batch([one.prompt for one in batch], schema, sampling_params=settings)
-            for question, [text] in zip(batch, texts, strict=True):
-                yield Answer(text, *(len(self._words.encode(part)) for part in (question.prompt, text)))

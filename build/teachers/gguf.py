@@ -14,12 +14,9 @@ import llama_cpp
 import outlines
 from llguidance.llamacpp import lltokenizer_from_vocab
 
-from boardwright.build.teachers.base import Answer, Answers, BadTeacher, Question
+from boardwright.build.teachers.base import CONTEXT, Answer, Answers, BadTeacher, Question
 from boardwright.build.teachers.grammars import Held, Row
 from boardwright.schemas.errors import KitError
-
-# Prompt and answer together. More would cost memory that no document here needs.
-CONTEXT = 8192
 
 
 class GgufTeacher:

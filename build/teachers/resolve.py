@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from boardwright.build.teachers.base import BadTeacher, Settings, Teacher
+from boardwright.schemas.steps import step
 from boardwright.schemas.task import Task
 
 
@@ -53,15 +54,29 @@ def resolve_teacher(reference: str | None, settings: Settings, task: Task | None
     if path.is_dir() or (reference.count("/") == 1 and not reference.startswith((".", "/", "~"))):
         name = path.resolve().name if path.is_dir() else reference
         folder = path if path.is_dir() else fetched(reference)  # before torch is loaded: it may not be there
-        from boardwright.build.teachers.checkpoint import load_checkpoint
-
-        return load_checkpoint(folder, name, settings.workers)
+        return _of_checkpoint(folder, name, settings)
     raise BadTeacher(
         "There is no such teacher.",
         value=reference,
         allowed=KINDS,
         next=f"check the path, or leave --teacher out for {DEFAULT.id}",
     )
+
+
+def _of_checkpoint(folder: Path, name: str, settings: Settings) -> Teacher:
+    """Served by vLLM where that is installed and comes up, which is quicker than transformers."""
+    from boardwright.build.teachers import vllm
+
+    with step(f"Load {name}") as running:
+        if vllm.is_installed():
+            try:
+                return vllm.VllmTeacher(folder, name, settings)
+            except BadTeacher as error:
+                where = f"; all that vLLM said is in {error.where}" if error.where else ""
+                running.note(f"{error.what} Transformers answers instead{where}.")
+        from boardwright.build.teachers.checkpoint import CheckpointTeacher
+
+        return CheckpointTeacher(folder, name, settings.workers)
 
 
 def fetched(name: str) -> Path:

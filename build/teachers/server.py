@@ -117,7 +117,7 @@ class Servers:
         servers, refused = [], []
         for url in urls:
             try:
-                servers.append(_connect(url, settings))
+                servers.append(connect(url, settings))
             except (BadTeacher, Again) as error:
                 refused.append(f"{_shown(url)}: {error.what if isinstance(error, BadTeacher) else error}")
         if not servers:
@@ -239,7 +239,8 @@ def _shown(url: str) -> str:
     return re.sub(r"//[^/@]*@", "//", url)
 
 
-def _connect(url: str, settings: Settings) -> Server:
+def connect(url: str, settings: Settings) -> Server:
+    """Ask a server for its models. Raises BadTeacher, or Again when it does not answer."""
     try:
         address = httpx.URL(url)
     except httpx.InvalidURL as error:

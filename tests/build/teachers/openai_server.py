@@ -31,8 +31,8 @@ class OpenAIServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, reply: Callable[[int, dict[str, Any]], Reply], seconds: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(self, reply: Callable[[int, dict[str, Any]], Reply], seconds: float = 0.0, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.reply = reply
         self.seconds = seconds
         self.models = [MODEL]
