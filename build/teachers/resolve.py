@@ -36,7 +36,8 @@ def resolve_teacher(reference: str | None, settings: Settings, task: Task | None
     if reference is not None and reference.startswith(("http://", "https://")):
         from boardwright.build.teachers.server import Servers
 
-        return Servers.connect([url.strip() for url in reference.split(",") if url.strip()], settings)
+        with step("Connect to the teacher"):
+            return Servers.connect([url.strip() for url in reference.split(",") if url.strip()], settings)
     if settings.model is not None:
         raise BadTeacher(
             "--model names a model of a server.", value=reference, allowed="--teacher http://HOST:PORT/v1 with it"

@@ -8,6 +8,7 @@ tokens, no say in retries, and it loads torch to send a request. The schema trav
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import itertools
 import os
 import queue
@@ -252,6 +253,7 @@ def connect(url: str, settings: Settings) -> Server:
         base_url=url.rstrip("/") + "/",
         timeout=httpx.Timeout(settings.timeout, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=None),
+        trust_env=not _is_here(address.host),  # a proxy of the environment's knows this machine by another name
         headers={"Authorization": f"Bearer {key}"} if key else {},
     )
     try:
@@ -266,6 +268,13 @@ def connect(url: str, settings: Settings) -> Server:
     if not known or (settings.model is not None and settings.model not in known):
         raise BadTeacher(f"it has no model {settings.model or 'at all'}, but: {', '.join(known) or 'none'}")
     return Server(url, settings.model or known[0], client)
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _send(client: httpx.Client, method: str, path: str, url: str, **more: Any) -> httpx.Response:

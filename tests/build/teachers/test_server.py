@@ -15,6 +15,8 @@ from boardwright.build.teachers import server as module
 from boardwright.build.teachers.base import Answer, BadTeacher, Question, Settings
 from boardwright.build.teachers.resolve import resolve_teacher
 from boardwright.schemas.errors import KitError
+from boardwright.schemas.steps import use_reporter
+from tests.build.teachers.notes import Notes
 from tests.build.teachers.openai_server import MODEL, Fault, Reply, serving
 
 SCHEMA = {"type": "object"}
@@ -193,8 +195,19 @@ class TestConnecting:
             assert "no answer in time" in self.refused(url, Settings(timeout=0.2))
 
     def test_one_of_two(self) -> None:
-        with serving(echo) as server:
+        notes = Notes()
+        with serving(echo) as server, use_reporter(notes):
             assert texts(asked(["http://127.0.0.1:9/v1", server.url], 3)) == ALL[:3]
+        [said] = notes.said
+        assert said.startswith("without http://127.0.0.1:9/v1: ")
+
+    def test_a_server_on_this_machine_behind_a_proxy_that_knows_only_others(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with serving(echo) as server:
+            assert texts(asked([server.url], 3)) == ALL[:3]
 
     def test_a_server_without_a_model(self) -> None:
         with serving(echo) as server:
