@@ -14,7 +14,7 @@ import torch
 from torch.utils.data import Sampler
 from transformers import PreTrainedTokenizerFast
 
-from boardwright.build.lora import Way
+from boardwright.build.lora import Way, import_unsloth
 from boardwright.build.precision import mixed
 from boardwright.build.tokenizer import tokenize_with
 from boardwright.schemas.errors import BadExample
@@ -179,7 +179,7 @@ def trainer_type(way: Way) -> Any:
 
     Imported here and not above: Unsloth replaces TRL's classes by its own, and has to come before them."""
     if way == "unsloth":
-        import unsloth  # noqa: F401
+        import_unsloth()
     from trl import SFTTrainer
 
     class Trainer(SFTTrainer):

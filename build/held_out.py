@@ -94,7 +94,7 @@ class HeldOut:
         self._tokens_per_pass = tokens_per_pass
 
     def look(self, model: Any, step: int) -> Check:
-        """Ask the student as it is after this step; it is left as it was."""
+        """Ask the student as it is after this step, with an adapter or merged; it is left as it was."""
         started = time.perf_counter()
         training = model.training
         model.eval()
@@ -224,7 +224,8 @@ def _until_it_leaves(gold: list[int], likeliest: list[int]) -> list[int]:
 
 def _logits(model: Any, inputs: dict[str, torch.Tensor], wanted: torch.Tensor) -> torch.Tensor:
     if model.device.type == "cpu":
-        return completion_logits(model.get_base_model(), inputs, wanted).float()
+        bare = model.get_base_model() if hasattr(model, "get_base_model") else model  # merged
+        return completion_logits(bare, inputs, wanted).float()
     with mixed(model.device.type):
         # As a whole: what Unsloth puts in place of the parts wants more than transformers' own.
         logits = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits

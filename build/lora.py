@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 
 from boardwright.build.eight_bits import in_eight_bits
 from boardwright.build.precision import multiplies_eight_bits, precision
+from boardwright.build.store import default_root
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.errors import BadStudent, BadTask
 from boardwright.schemas.steps import current_step
@@ -38,6 +40,17 @@ def this_machines_way() -> Way:
     if not torch.cuda.is_available():
         return "cpu"
     return "unsloth" if find_spec("unsloth") and precision("cuda") is torch.bfloat16 else "cuda"
+
+
+def import_unsloth() -> None:
+    """Has to come before TRL and PEFT, whose parts it replaces. It tells nobody of its use, and writes what it compiles
+    into our cache, not into the caller's folder."""
+    os.environ.setdefault("UNSLOTH_DISABLE_STATISTICS", "1")
+    os.environ.setdefault("UNSLOTH_COMPILE_LOCATION", str(default_root() / "unsloth"))
+    with warnings.catch_warnings():
+        # It would be before transformers too, which the student was fetched with.
+        warnings.filterwarnings("ignore", ".*Unsloth should be imported before", UserWarning)
+        import unsloth  # noqa: F401
 
 
 def check_options(checkpoint: Path, training: Training, way: Way) -> None:
@@ -174,6 +187,7 @@ def _load_cuda(checkpoint: Path, training: Training) -> Any:
 
 
 def _load_unsloth(checkpoint: Path, training: Training, context: int) -> Any:
+    import_unsloth()
     from unsloth import FastLanguageModel
 
     model, _ = FastLanguageModel.from_pretrained(

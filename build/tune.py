@@ -10,7 +10,9 @@ import json
 import math
 import random
 import shutil
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +100,8 @@ def tune(
     lesson = _lesson(task, train, held_out, checkpoint, training, way)
     scratch = folder / "scratch"
     while True:
-        trainer, watch = _attempt(lesson, task, checkpoint, training, folder, way, goal)
+        with redirect_stdout(sys.stderr):  # Unsloth talks
+            trainer, watch = _attempt(lesson, task, checkpoint, training, folder, way, goal)
         if watch.diverged is None:
             break
         go_back(scratch, watch, trainer.state, training.learning_rate)

@@ -1,4 +1,4 @@
-"""What `scripts/gpu-check` runs: one training through Unsloth and through plain PEFT and TRL, on a GPU.
+"""What `scripts/gpu-check` runs: one training through Unsloth and through plain PEFT and TRL, on a GPU, or on a CPU.
 
 Unsloth replaces parts of the other libraries when it is imported, so each training has a process of its own, and so has
 the scoring: there, both adapters are merged in the same way and asked by the same plain transformers.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,14 +21,13 @@ from typing import Any
 import torch
 from figures import write
 
-from boardwright.build.lora import Way
+from boardwright.build.lora import Way, import_unsloth
 from boardwright.schemas.examples import Example
 from boardwright.schemas.reporters import reporter_for
 from boardwright.schemas.steps import Event, step, use_reporter
 from boardwright.schemas.task import Task, load_task
 
-WAYS: Sequence[Way] = ("unsloth", "cuda")
-NAMES = {"unsloth": "Unsloth", "cuda": "PEFT and TRL"}
+NAMES: dict[Way, str] = {"unsloth": "Unsloth", "cuda": "PEFT and TRL", "cpu": "PEFT and TRL, as this CPU trains"}
 # Before these, kernels are compiled and caches filled.
 WARM_UP = 20
 # Held-out documents that are written out and scored.
@@ -70,14 +71,13 @@ def documents(task: Task, given: argparse.Namespace) -> tuple[list[Example], lis
 def train(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """One training, in this process; its figures."""
     if given.way == "unsloth":
-        import unsloth  # noqa: F401 - before all that it replaces parts of
+        import_unsloth()  # before all that it replaces parts of
     from boardwright.build.tune import tune
 
     task = load_task("invoice")
     training = replace(task.training, batch=given.batch, adapter=given.adapter, four_bit=given.four_bit, patience=0)
     learnt, held_out = documents(task, given)
     watch = Stopwatch()
-    torch.cuda.reset_peak_memory_stats()
     with use_reporter(watch), step(f"Tune through {NAMES[given.way]}"):
         tuned = tune(task, learnt, held_out, given.student, training, folder, given.way)
     rate = watch.steps_per_second([(check.step, check.seconds) for check in tuned.checks])
@@ -87,13 +87,17 @@ def train(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "seconds": round(tuned.seconds, 1),
         "tokens_per_second": round(tuned.tokens_per_second),
         "tokens_per_second_warm": round(rate * tuned.tokens / tuned.steps),
-        "peak_memory_mb": round(torch.cuda.max_memory_allocated() / 2**20),
-        "peak_reserved_mb": round(torch.cuda.max_memory_reserved() / 2**20),
+        "peak_memory_mb": round(_peak_bytes(given.cpu) / 2**20),
         "loss": tuned.final_loss,
         "held_out_loss": tuned.held_out_loss,
         "held_out_exact": tuned.held_out_exact,
         "restarts": len(tuned.restarts),
     }
+
+
+def _peak_bytes(cpu: bool) -> int:
+    """Of this process: on the GPU what its tensors took, else all of it."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if cpu else torch.cuda.max_memory_allocated()
 
 
 def score(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
@@ -103,6 +107,7 @@ def score(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from boardwright.build.completion import completion, encode_all
     from boardwright.build.held_out import HeldOut
     from boardwright.build.lora import merge
+    from boardwright.build.precision import precision
 
     task = load_task("invoice")
     examples = documents(task, given)[1][:SCORED]
@@ -110,7 +115,8 @@ def score(given: argparse.Namespace, folder: Path) -> dict[str, Any]:
     merge(given.student, folder / "adapter", merged)
     tokenizer = AutoTokenizer.from_pretrained(merged)
     rows = encode_all(task, examples, tokenizer)
-    model = AutoModelForCausalLM.from_pretrained(merged, dtype=torch.bfloat16, device_map={"": 0})
+    device = "cpu" if given.cpu else "cuda"
+    model = AutoModelForCausalLM.from_pretrained(merged, dtype=precision(device)).to(device)
     longest = max(len(completion(row)) for row in rows)
     check = HeldOut(task, examples, rows, tokenizer, len(rows), longest, 8192).look(model, 0)
     return {
@@ -129,14 +135,15 @@ def child(do: str, way: Way, folder: Path, given: argparse.Namespace) -> dict[st
     command = [sys.executable, __file__, "--do", do, "--way", way, "--folder", str(folder)]
     for name in ("student", "documents", "held_out", "batch", "adapter"):
         command += [f"--{name.replace('_', '-')}", str(getattr(given, name))]
-    ran = subprocess.run([*command, *(["--four-bit"] if given.four_bit else [])], check=False)
+    command += [f"--{name.replace('_', '-')}" for name in ("four_bit", "cpu") if getattr(given, name)]
+    ran = subprocess.run(command, check=False)
     if ran.returncode:
         return {"failed": f"{do} through {NAMES[way]} ended with exit code {ran.returncode}; see above"}
     figures: dict[str, Any] = json.loads(told.read_text(encoding="utf-8"))
     return figures
 
 
-def machine() -> dict[str, Any]:
+def machine(cpu: bool) -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}
@@ -145,6 +152,8 @@ def machine() -> dict[str, Any]:
             versions[name] = version(name)
         except PackageNotFoundError:
             versions[name] = "absent"
+    if cpu:
+        return {"gpu": None, "cores": len(os.sched_getaffinity(0)), "versions": versions}
     total = torch.cuda.get_device_properties(0).total_memory
     return {"gpu": torch.cuda.get_device_name(0), "gpu_memory_mb": round(total / 2**20), "versions": versions}
 
@@ -157,10 +166,11 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=4, help="documents a step")
     parser.add_argument("--adapter", choices=["lora", "rslora", "dora"], default="lora")
     parser.add_argument("--four-bit", action="store_true")
+    parser.add_argument("--cpu", action="store_true", help="without a GPU, through what Unsloth has for CPUs")
     for name in ("--do", "--way", "--folder"):
         parser.add_argument(name, help=argparse.SUPPRESS)
     given = parser.parse_args()
-    if not torch.cuda.is_available():
+    if not given.cpu and not torch.cuda.is_available():
         print(
             "gpu-check: PyTorch finds no CUDA device here, so there is nothing to check. "
             f"torch {torch.__version__} is built for CUDA {torch.version.cuda or 'none'}.",
@@ -178,7 +188,8 @@ def main() -> int:
     with use_reporter(reporter_for("plain")):
         given.student = resolve_student(given.student or DEFAULT, Store()).path
     found: dict[str, Any] = {}
-    for way in WAYS:
+    ways: Sequence[Way] = ("unsloth", "cpu" if given.cpu else "cuda")
+    for way in ways:
         folder = Path("out/gpu-check", way)
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in sorted(folder.rglob("*"), reverse=True):  # of an earlier run: it would go on from there
@@ -187,13 +198,13 @@ def main() -> int:
         if "failed" not in figures:
             figures |= child("score", way, folder, given)
         found[NAMES[way]] = figures
-    ours, plain = (found[NAMES[way]] for way in WAYS)
+    ours, plain = (found[NAMES[way]] for way in ways)
     if "failed" not in {**ours, **plain}:
         found["Unsloth against PEFT and TRL"] = {
             name: round(ours[name] / plain[name], 3) for name in ("tokens_per_second_warm", "peak_memory_mb")
         }
     options = {name: getattr(given, name) for name in ("documents", "held_out", "batch", "adapter", "four_bit")}
-    write("gpu-check", {**machine(), **options, **found})
+    write("gpu-check", {**machine(given.cpu), **options, **found})
     return 1 if "failed" in {**ours, **plain} else 0
 
 

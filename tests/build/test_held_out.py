@@ -16,7 +16,7 @@ from transformers import AutoTokenizer
 
 from boardwright.build.completion import Row, completion, encode_all
 from boardwright.build.held_out import LEAST, READING, SHARE, TIMES, WRITING, HeldOut, loops, plan
-from boardwright.build.lora import load_student
+from boardwright.build.lora import load_bare, load_student
 from boardwright.build.precision import mixed
 from boardwright.schemas.examples import Example
 from boardwright.schemas.fields import Text
@@ -180,3 +180,9 @@ def test_a_real_training_of_invoices_is_looked_at_several_times() -> None:
 def test_records_of_a_few_tokens_are_looked_at_by_the_hundreds() -> None:
     looks = plan(2300, 36800 * 40, [row(36, 4)] * 3100)
     assert len(looks.steps) == 8 and looks.documents > 400
+
+
+def test_a_student_without_an_adapter_is_asked_like_one_with_one(tiny: Path) -> None:
+    adapted = load_student(tiny, Training(), 0, "cpu")  # a fresh adapter adds nothing
+    told = [held_out(tiny).look(one, 0) for one in (load_bare(tiny, torch.float32), adapted)]
+    assert told[0].loss == pytest.approx(told[1].loss, rel=0.02)

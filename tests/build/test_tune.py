@@ -1,4 +1,4 @@
-"""A training end to end, of a student that is real in every way but size."""
+"""A training end to end, of a student that is real in every way but size; in test_unsloth.py through Unsloth too."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from transformers import AutoTokenizer
 from boardwright.build.completion import encode, micro_batch
 from boardwright.build.held_out import HeldOut
 from boardwright.build.lora import merge
-from boardwright.build.tune import _lesson, tune
+from boardwright.build.tune import _lesson
+from boardwright.build.tune import tune as tune_in
 from boardwright.schemas.errors import BadExample, TrainingFailed
 from boardwright.schemas.examples import Example, write_examples
 from boardwright.schemas.task import Task, Training, load_task
@@ -28,6 +30,8 @@ from boardwright.schemas.task import Task, Training, load_task
 # trl and torch warn of things that concern GPUs and other optimizers.
 pytestmark = pytest.mark.filterwarnings("ignore")
 ABSURD, HOT = 30.0, 0.3
+WAY: Any = os.environ.get("BOARDWRIGHT_TEST_WAY")  # none: this machine's
+tune = partial(tune_in, way=WAY)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +135,7 @@ def test_a_goals_distributions_are_learnt_beside_the_labels(
 
 
 PROGRAM = """
-import sys
+import os, sys
 from pathlib import Path
 from boardwright.build.tune import tune
 from boardwright.schemas.examples import read_examples
@@ -140,7 +144,8 @@ from boardwright.schemas.task import Training, load_task
 task = load_task("invoice")
 examples = read_examples(Path(sys.argv[1]), task.record)
 training = Training(epochs=8, batch=4, learning_rate=1e-2, rank=4)
-tune(task, examples, examples[:4], Path(sys.argv[2]), training, Path(sys.argv[3]))
+way = os.environ.get("BOARDWRIGHT_TEST_WAY")
+tune(task, examples, examples[:4], Path(sys.argv[2]), training, Path(sys.argv[3]), way)
 """
 
 
