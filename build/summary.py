@@ -247,12 +247,12 @@ def _measured_here(built: Built) -> str:
     figures, machine = built.measured["figures"], built.measured["machine"]
     latency = figures["latency_ms"]
     elsewhere = ", which is not the board" if built.speed else ""
+    read = figures["prompt_tokens_per_record"] - figures["prefix_tokens"]
     return (
         f"Measured on this machine ({machine['cpu']}){elsewhere}, {figures['records']} records one at a time: "
-        f"latency p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms; prefill "
-        f"{figures['prefill_tokens_per_s']:.0f} tokens/s, decode {figures['decode_tokens_per_s']:.0f} tokens/s "
-        f"({figures['tokens_per_record']:.0f} tokens in {figures['passes_per_record']:.0f} passes a record); "
-        f"peak memory {machine['peak_rss_mb']:.0f} MB"
+        f"latency p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms "
+        f"({read:.0f} tokens read and {figures['tokens_per_record']:.0f} written in "
+        f"{figures['passes_per_record']:.1f} passes a record); peak memory {machine['peak_rss_mb']:.0f} MB"
     )
 
 

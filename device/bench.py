@@ -141,7 +141,7 @@ def table(figures: Figures, machine: dict[str, Any]) -> list[tuple[str, str]]:
         ("a record", f"p50 {total.p50:.0f} ms, p95 {total.p95:.0f} ms, p99 {total.p99:.0f} ms"),
         ("first token", f"p50 {first.p50:.0f} ms, p95 {first.p95:.0f} ms, p99 {first.p99:.0f} ms"),
         ("prefill", f"{figures.prefill_tokens_per_s:.0f} tokens/s ({figures.prompt_tokens_per_record:.0f} a prompt)"),
-        ("decode", f"{figures.decode_tokens_per_s:.0f} tokens/s, forced ones included"),
+        ("decode", f"{figures.decode_tokens_per_s:.0f} tokens/s, guessed and forced ones included"),
         ("passes", f"{figures.passes_per_record:.1f} a record, for {figures.tokens_per_record:.1f} tokens"),
         (
             "drafts",

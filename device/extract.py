@@ -140,7 +140,7 @@ def timing(result: Result) -> str:
     ms = result.timing
     return (
         f"{ms.total:.0f} ms (prefill {ms.prefill:.0f} ms, decode {ms.decode:.0f} ms), "
-        f"{result.tokens} tokens in {result.passes} passes"
+        f"{result.tokens} tokens in {result.passes} pass{'es' * (result.passes != 1)}"
     )
 
 
