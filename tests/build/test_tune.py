@@ -179,7 +179,7 @@ def test_a_training_that_diverges_goes_back_at_half_the_rate_until_it_learns(
     if checks == "many":
         monkeypatch.setattr("boardwright.build.held_out.SHARE", 100.0)
         monkeypatch.setattr("boardwright.build.held_out.WRITTEN", 0)
-    training = Training(epochs=20, batch=4, learning_rate=HOT, rank=4)
+    training = Training(epochs=20, batch=4, learning_rate=HOT, rank=4, patience=0)
     tuned = tune(task, examples[:4], examples[:4], knowing, training, tmp_path)
     assert 1 <= len(tuned.restarts) <= 3
     assert [one.learning_rate for one in tuned.restarts] == [HOT / 2 ** (n + 1) for n in range(len(tuned.restarts))]
