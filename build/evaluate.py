@@ -6,6 +6,7 @@ Knows nothing of how the artifact was made.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -25,6 +26,9 @@ from boardwright.schemas.records import spell
 from boardwright.schemas.shape import ObjectShape
 from boardwright.schemas.steps import current_step
 from boardwright.schemas.task import Task
+
+# Log probability of a token that is at least 1.5 times as likely as any other. One of 0.5 was another on ARM.
+SURE = math.log(0.6)
 
 
 def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: Path) -> Evaluation:
@@ -78,13 +82,16 @@ def natural_scores(call: str, harness: Harness, examples: Sequence[Example]) -> 
     return (score_routing if call == "route" else score_redaction)(harness, examples)
 
 
-def golden_records(task: Task, model: Path, drafts: Model, examples: Sequence[Example]) -> list[dict[str, Any]]:
-    """What a board must reproduce, {id, text, record, prompt_ids} each, in the order of the examples.
+def golden_records(
+    task: Task, model: Path, drafts: Model, examples: Sequence[Example], most: int
+) -> list[dict[str, Any]]:
+    """What a board must reproduce, {id, text, record, prompt_ids} each, at most so many, in the order of the examples.
 
-    The half that the student is surest of, by its least sure field: a near-tie falls otherwise with another kernel's
-    rounding, and says nothing of the board. One that fails here is left out."""
+    Those that the student is SURE of, token by token, or else the one that it is surest of: a near-tie falls otherwise
+    with another kernel's rounding, and says nothing of the board. A document that fails here is left out."""
     harness = Harness.load(task, model, drafts=drafts)
-    lines: list[tuple[float, dict[str, Any]]] = []
+    sure: list[dict[str, Any]] = []
+    surest: tuple[float, dict[str, Any]] | None = None
     try:
         for example in examples:
             prefix, rest = harness.prompt_ids(example.text)
@@ -94,12 +101,15 @@ def golden_records(task: Task, model: Path, drafts: Model, examples: Sequence[Ex
                 continue
             record = result.record.model_dump(mode="json")
             line = {"id": example.id, "text": example.text, "record": record, "prompt_ids": prefix + rest}
-            lines.append((min(result.log_probabilities.values(), default=0.0), line))
+            if surest is None or result.least_sure > surest[0]:
+                surest = result.least_sure, line
+            if result.least_sure >= SURE:
+                sure.append(line)
+            if len(sure) == most:
+                break
     finally:
         harness.close()
-    half = (len(lines) + 1) // 2
-    surest = sorted(range(len(lines)), key=lambda at: lines[at][0], reverse=True)[:half]
-    return [lines[at][1] for at in sorted(surest)]
+    return sure or ([surest[1]] if surest else [])
 
 
 def wrong_fields(task: Task, gold: dict[str, Any], record: dict[str, Any] | None) -> list[str]:

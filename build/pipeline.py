@@ -48,11 +48,11 @@ VERSIONS = {
     "onnx": 1,
     "evaluate": 7,
     "examine": 3,
-    "golden": 7,
+    "golden": 8,
     "measure": 5,
 }
 STAGES = tuple(VERSIONS)
-GOLDENS = 20
+GOLDENS, LOOKED_AT = 20, 100  # golden documents, and held-out ones among which they are looked for
 
 
 @dataclass(frozen=True)
@@ -322,8 +322,8 @@ def _golden(request: Request, store: Store, chosen: Rung, prepared: Artifact, dr
         from boardwright.build.drafts import read_drafts
         from boardwright.build.evaluate import golden_records
 
-        examples = read_examples(held_out, request.task.record)[: 2 * GOLDENS]
-        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples)
+        examples = read_examples(held_out, request.task.record)[:LOOKED_AT]
+        lines = golden_records(request.task, chosen.model, read_drafts(drafts.path), examples, GOLDENS)
         (folder / "golden.jsonl").write_text("".join(f"{spell(line)}\n" for line in lines), encoding="utf-8")
 
     made = store.produce(

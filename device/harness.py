@@ -43,8 +43,9 @@ class Timing:
 class Result:
     """One record. spans: verbatim field → (start, end) in characters of the document, its first occurrence.
 
-    log_probabilities: the student's, of each field's value, in nats.  confidence: the share of such values that were
-    right on the held-out part, and escalate: the fields for a person to look at, for that or for what they say.
+    log_probabilities: the student's, of each field's value, in nats.  least_sure: that of its least sure token.
+    confidence: the share of such values that were right on the held-out part, and escalate: the fields for a person to
+    look at, for that or for what they say.
     tokens: of the output, ids: which ones.  drafted, accepted: tokens fed on a guess, and those of them that stayed.
     shortened: the context had no room for the task's bounds, so that texts or lists may end before they should.
     """
@@ -58,6 +59,7 @@ class Result:
     accepted: int = 0
     spans: dict[str, tuple[int, int]] = field(default_factory=dict)
     log_probabilities: dict[str, float] = field(default_factory=dict)
+    least_sure: float = 0.0
     confidence: dict[str, float] = field(default_factory=dict)
     escalate: list[str] = field(default_factory=list)
     ids: tuple[int, ...] = ()
@@ -300,6 +302,7 @@ class Harness:
             one.decoded.accepted,
             spans=self._spans(record, one.text),
             log_probabilities=sure,
+            least_sure=min(one.decoded.log_probabilities, default=0.0),
             confidence=confidence,
             escalate=self.escalate(record, confidence),
             ids=tuple(tokens),

@@ -171,6 +171,7 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
         accepted=sum(one.accepted for one in results),
         spans=spans,
         log_probabilities=likely,
+        least_sure=min(one.least_sure for one in results),
         confidence=confidence,
         escalate=harness.escalate(record, confidence, crowded),
         shortened=any(one.shortened for one in results),
