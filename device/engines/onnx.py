@@ -6,6 +6,8 @@ values in arrays of ours and grows them in place, and logits are computed for th
 
 from __future__ import annotations
 
+import math
+import mmap
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,8 +60,7 @@ class OnnxEngine:
         _, heads, _, width = inputs[self._caches[0]]
         [logits] = [one for one in self._session.get_outputs() if one.name == "logits"]
         self.n_vocab = int(logits.shape[-1])
-        # Pages that no token has reached cost nothing: the kernel gives them out as they are written.
-        self._memory = np.zeros((n_sequences, len(self._caches), 1, heads, n_ctx, width), np.float32)
+        self._memory = _untouched((n_sequences, len(self._caches), 1, heads, n_ctx, width))
         self._bindings = [self._bind(sequence) for sequence in range(n_sequences)]
         self._text: _Text = _Text(path.with_name(TOKENIZER)) if twin_of is None else twin_of._text
         # Not LLTokenizer's own reading of the file: that takes text which spells a special token for the token.
@@ -124,6 +125,16 @@ class OnnxEngine:
 
     def close(self) -> None:
         del self._bindings, self._session
+
+
+def _untouched(shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Zeros of which those that no token has reached cost nothing: the kernel gives out pages as they are written.
+
+    Small ones, where numpy asks for huge ones: such a page holds all positions of several heads, and would be written
+    whole at the first token."""
+    memory = mmap.mmap(-1, 4 * math.prod(shape), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(memory, np.float32).reshape(shape)
 
 
 def _session(path: Path, threads: int) -> Any:
