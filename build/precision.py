@@ -8,6 +8,7 @@ of the speed of fp32 (2 cores of a Zen 3, docs/LOG.md); many of those have instr
 from __future__ import annotations
 
 import functools
+import os
 import time
 
 import torch
@@ -50,6 +51,9 @@ def eight_bits_fit() -> bool:
 @functools.cache
 def _seconds(dtype: torch.dtype) -> float:
     """Of one product. Measured, for there are more processors than lists of them; once a process."""
+    torch.set_num_threads(
+        len(os.sched_getaffinity(0))
+    )  # as training has: of more than cores, each waits for the others
     inputs, weights = torch.ones(_TOKENS, _COLUMNS, dtype=dtype), torch.ones(_ROWS, _COLUMNS, dtype=dtype).t()
     multiply = torch._int_mm if dtype is torch.int8 else torch.mm
     times = []

@@ -102,3 +102,14 @@ def test_a_gpu_without_bf16_trains_in_fp32(
     assert precision("cuda") is wanted
     assert lora.this_machines_way() == way
     assert mixed("cuda")._enabled == (wanted is torch.bfloat16)
+
+
+def test_it_is_measured_with_as_many_threads_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As training has them; more than cores wait for one another, and what is measured is how long."""
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2})
+    try:
+        module._seconds.__wrapped__(torch.float32)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
