@@ -18,9 +18,12 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 APART = Path(sys.prefix) / "unsloth"  # where scripts/setup puts it on a machine without a GPU
-pytestmark = pytest.mark.skipif(
-    not (APART.is_dir() or find_spec("unsloth")), reason="Unsloth is not here: scripts/setup unsloth"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not (APART.is_dir() or find_spec("unsloth")), reason="Unsloth is not here: scripts/setup unsloth"
+    ),
+    pytest.mark.timeout(1800),  # Unsloth takes bf16 where a CPU has no instructions for it too
+]
 
 
 def run(*words: str, **environment: str) -> str:
