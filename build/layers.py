@@ -7,7 +7,6 @@ what the next norm leaves.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from boardwright.build.precision import a_thread_a_core
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.errors import BadStudent
 from boardwright.schemas.steps import current_step
@@ -42,7 +42,7 @@ def drop_layers(checkpoint: Path, rows: Sequence[Sequence[int]], keep: int, fold
     """Write `checkpoint` with `keep` of its layers into `folder`; return which went.
 
     The first and the last stay: one reads the embedding, the other writes for the output. Raises BadStudent."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    a_thread_a_core()
     with quiet_transformers():
         model: Any = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.bfloat16, local_files_only=True)
     count = model.config.num_hidden_layers

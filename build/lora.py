@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 
 from boardwright.build.eight_bits import in_eight_bits
-from boardwright.build.precision import multiplies_eight_bits, precision
+from boardwright.build.precision import a_thread_a_core, multiplies_eight_bits, precision
 from boardwright.build.store import default_root
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.errors import BadStudent, BadTask
@@ -158,7 +158,7 @@ def load_bare(checkpoint: Path, dtype: torch.dtype) -> Any:
     """The student without an adapter, on the CPU."""
     from transformers import AutoModelForCausalLM
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    a_thread_a_core()
     with quiet_transformers():
         # Plain attention: PyTorch's fused bf16 kernels for CPUs take 38 % of a step at these lengths, this 15 %.
         return AutoModelForCausalLM.from_pretrained(

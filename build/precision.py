@@ -30,6 +30,11 @@ def precision(device: str) -> torch.dtype:
     return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float32
 
 
+def a_thread_a_core() -> None:
+    """Of the cores that this process has by now: of more threads, each waits for the others."""
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
 def mixed(device: str) -> torch.autocast:
     """A context in which products are made in `precision(device)`, and all else in what it comes in."""
     return torch.autocast(device, dtype=torch.bfloat16, enabled=precision(device) is torch.bfloat16)
@@ -51,9 +56,7 @@ def eight_bits_fit() -> bool:
 @functools.cache
 def _seconds(dtype: torch.dtype) -> float:
     """Of one product. Measured, for there are more processors than lists of them; once a process."""
-    torch.set_num_threads(
-        len(os.sched_getaffinity(0))
-    )  # as training has: of more than cores, each waits for the others
+    a_thread_a_core()  # as whatever multiplies in it will have
     inputs, weights = torch.ones(_TOKENS, _COLUMNS, dtype=dtype), torch.ones(_ROWS, _COLUMNS, dtype=dtype).t()
     multiply = torch._int_mm if dtype is torch.int8 else torch.mm
     times = []

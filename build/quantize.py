@@ -19,7 +19,7 @@ import torch
 from safetensors.numpy import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from boardwright.build.precision import precision
+from boardwright.build.precision import a_thread_a_core, precision
 from boardwright.build.student import quiet_transformers
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import BadTarget
@@ -49,7 +49,7 @@ FOUR_BITS = (Encoding.Q4_0, Encoding.IQ4_NL)
 
 def importance_matrix(checkpoint: Path, rows: Sequence[Sequence[int]], folder: Path) -> None:
     """Run token id rows through the checkpoint and write the matrix: GGUF tensor name → float32 of shape (columns,)."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    a_thread_a_core()
     with quiet_transformers():
         model = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=precision("cpu"), local_files_only=True)
     model.eval()
