@@ -46,9 +46,9 @@ VERSIONS = {
     "quantize": QUANTIZE,
     "round": 3,
     "onnx": 1,
-    "evaluate": 7,
-    "examine": 3,
-    "golden": 8,
+    "evaluate": 8,
+    "examine": 4,
+    "golden": 9,
     "measure": 5,
 }
 STAGES = tuple(VERSIONS)

@@ -43,7 +43,8 @@ class Timing:
 class Result:
     """One record. spans: verbatim field → (start, end) in characters of the document, its first occurrence.
 
-    log_probabilities: the student's, of each field's value, in nats.  least_sure: that of its least sure token.
+    log_probabilities: the student's, of each field's value as it wrote it, in nats.  least_sure: that of its least sure
+    token.
     confidence: the share of such values that were right on the held-out part, and escalate: the fields for a person to
     look at, for that or for what they say.
     tokens: of the output, ids: which ones.  drafted, accepted: tokens fed on a guess, and those of them that stayed.
@@ -285,6 +286,7 @@ class Harness:
         sure = field_log_probabilities(
             output, [len(piece) for piece in pieces], one.decoded.log_probabilities, list(self.task.record.model_fields)
         )
+        record = self.task.conformed(record, one.text, sure)
         confidence = {name: self._calibration.of(value) for name, value in sure.items()} if self._calibration else {}
         now = time.perf_counter()
         timing = Timing(

@@ -13,10 +13,12 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from boardwright.schemas.compare import fold
+from boardwright.schemas.conventions import Conventions
 from boardwright.schemas.records import spell
 
 MOST = 4000  # documents that are kept, the first ones: looking up takes time with their number, and so does loading
@@ -28,11 +30,13 @@ _WORD = re.compile(r"\w+")
 @dataclass(frozen=True)
 class Neighbours:
     """records: in their canonical JSON.  texts: a digest of each one's document.  words: those of the documents, each
-    with the places in `records` of those that have it; with none where most have it."""
+    with the places in `records` of those that have it; with none where most have it.  conventions: in which a record
+    is as its neighbour's."""
 
     records: tuple[str, ...]
     texts: tuple[str, ...]
     words: dict[str, tuple[int, ...]]
+    conventions: Conventions = field(default_factory=dict)
 
     @classmethod
     def of(cls, documents: Iterable[tuple[str, str]]) -> Neighbours:
@@ -85,7 +89,8 @@ class Neighbours:
         return documents and round(UNIT * math.log2((len(self.records) + 1) / documents))
 
     def to_json(self) -> str:
-        return spell({"records": self.records, "texts": self.texts, "words": self.words}) + "\n"
+        told: dict[str, Any] = {"records": self.records, "texts": self.texts, "words": self.words}
+        return spell(told | ({"conventions": self.conventions} if self.conventions else {})) + "\n"
 
     @classmethod
     def from_json(cls, data: str | bytes) -> Neighbours:
@@ -93,7 +98,7 @@ class Neighbours:
         told = json.loads(data)
         if (
             not isinstance(told, dict)
-            or set(told) != {"records", "texts", "words"}
+            or set(told) - {"conventions"} != {"records", "texts", "words"}
             or not isinstance(told["words"], dict)
             or not all(isinstance(some, list) for some in (told["records"], told["texts"], *told["words"].values()))
         ):
@@ -104,15 +109,23 @@ class Neighbours:
             len(records) == len(texts)
             and all(isinstance(one, str) for one in (*records, *texts))
             and all(isinstance(at, int) and 0 <= at < len(records) for places in words.values() for at in places)
+            and _are_conventions(told.get("conventions", {}))
         )
         if not sound:
             raise ValueError("not an index of neighbours")
-        return cls(records, texts, words)
+        return cls(records, texts, words, told.get("conventions", {}))
 
     @cached_property
     def id(self) -> str:
-        """sha256 of what it holds."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """sha256 of what prompts are made from."""
+        return hashlib.sha256(replace(self, conventions={}).to_json().encode()).hexdigest()
+
+
+def _are_conventions(told: object) -> bool:
+    return isinstance(told, dict) and all(
+        isinstance(words, dict) and all(isinstance(share, int | float) and 0 <= share <= 1 for share in words.values())
+        for words in told.values()
+    )
 
 
 def _words(text: str) -> list[str]:

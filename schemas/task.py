@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel
 
 from boardwright.schemas.compare import ComparatorName
+from boardwright.schemas.conventions import conformed, conventions
 from boardwright.schemas.errors import BadDocument, BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.neighbours import Neighbours
@@ -190,8 +192,32 @@ class Task:
         """The task as its student will know it: with those examples as neighbours, where it shows any."""
         if not self.neighbour:
             return self
-        records = ((one.text, canonical(self.record.model_validate(one.record))) for one in examples)
-        return replace(self, neighbours=Neighbours.of(records))
+        records = [(one.text, canonical(self.record.model_validate(one.record))) for one in examples]
+        known = Neighbours.of(records)
+        documents = [(text, json.loads(record)) for text, record in records]
+        told = conventions(list(self._printed), documents, lambda text: json.loads(known.nearest(text) or "{}"))
+        return replace(self, neighbours=replace(known, conventions=told))
+
+    @cached_property
+    def _printed(self) -> dict[str, TextShape]:
+        """The fields that hold texts as printed."""
+        fields = ((name, bare(inner)) for name, inner in self.shape.fields)
+        return {name: shape for name, shape in fields if isinstance(shape, TextShape) and shape.printed}
+
+    def conformed(self, record: BaseModel, text: str, sure: Mapping[str, float]) -> BaseModel:
+        """The record of a document with the words before its values taken in or left out as its neighbour's record has
+        them, where that is right more often than the student is by how sure it is.
+
+        sure: field → log probability of its value, in nats; one that is left out counts as in doubt."""
+        known = self.neighbours.conventions if self.neighbours else {}
+        told = {name: words for name, words in known.items() if name in self._printed}
+        if not self.neighbours or not told:
+            return record
+        values = {name: getattr(record, name) for name in told}
+        like = json.loads(self.neighbours.nearest(text) or "{}")
+        changed = conformed(values, like, text, told, sure)
+        fits = {name: value for name, value in changed.items() if len(value) <= self._printed[name].max_chars}
+        return record.model_copy(update=fits) if fits else record
 
     def prompt(self, text: str, *, neighbour_of: str | None = None) -> Prompt:
         """The prompt of a document. The empty one is that of no task's documents, and stands for them all.

@@ -46,10 +46,10 @@ class Told:
         self.closed = True
 
 
-def golden(told: Told, monkeypatch: pytest.MonkeyPatch, texts: str, most: int = 20) -> list[str]:
+def golden(told: Told, monkeypatch: pytest.MonkeyPatch, texts: str, most: int = 20, task: Task = TASK) -> list[str]:
     monkeypatch.setattr("boardwright.build.evaluate.Harness.load", lambda *_, **__: told)
     examples = [Example(text, text, {"characters": 1}) for text in texts]
-    lines = golden_records(TASK, Path("model"), NO_GUESSES, examples, most)
+    lines = golden_records(task, Path("model"), NO_GUESSES, examples, most)
     assert told.closed
     assert all(line["prompt_ids"] == [1, 1] and line["record"] == {"characters": 1} for line in lines)
     return [line["id"] for line in lines]
@@ -68,3 +68,13 @@ def test_no_more_are_looked_at_than_it_takes(monkeypatch: pytest.MonkeyPatch) ->
 def test_of_a_student_that_is_never_sure_the_surest_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert golden(Told({"a": -3.0, "b": -0.9, "c": -2.0}), monkeypatch, "abc") == ["b"]
     assert golden(Told({}), monkeypatch, "abc") == []
+
+
+def test_what_hangs_on_following_a_neighbour_is_no_golden_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Follows(Task):
+        def conformed(self, record: BaseModel, text: str, sure: Mapping[str, float]) -> BaseModel:
+            assert not sure
+            return Size(characters=0) if text == "b" else record
+
+    told = Told(dict.fromkeys("abc", 0.0))
+    assert golden(told, monkeypatch, "abc", task=Follows("size", Size, "Count.")) == ["a", "c"]

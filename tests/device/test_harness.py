@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from pydantic import BaseModel, create_model
 
 from boardwright.device.harness import Harness, Result
 from boardwright.schemas.errors import BadDocument, BadRecord, KitError
+from boardwright.schemas.examples import Example
 from boardwright.schemas.fields import Items, Text, Verbatim
 from boardwright.schemas.prompt import END
 from boardwright.schemas.shape import least_bytes, shape_of
@@ -89,6 +91,26 @@ class TestRecord:
         assert result.passes == len(engine_of(one).passes) - 1 < result.tokens  # the first was the prefix's
         timing = result.timing
         assert 0 < timing.prefill < timing.total and 0 < timing.decode < timing.total
+
+
+class TestConventions:
+    def test_a_value_in_doubt_is_written_as_its_neighbour_has_it(self) -> None:
+        learnt = [
+            Example(str(n), f"{shop}\nTOTAL RM {n}.00", {"total": f"RM {n}.00" if shop == "BAKER" else f"{n}.00"})
+            for n in range(10, 30)
+            for shop in [("BAKER", "GARAGE")[n % 2]]
+        ]
+
+        class Bill(BaseModel):
+            total: Annotated[str, Text(10, printed=True)]
+
+        task = Task("bill", Bill, "Read.", neighbour=True).having_learnt(learnt)
+        text = "BAKER\nTOTAL RM 5.00"
+        certain = wants({text: '{"total":"5.00"}'})
+        assert harness(certain, task).extract(text).record == Bill(total="5.00")
+        assert harness(lambda context: certain(context) * np.float32(0.1), task).extract(text).record == Bill(
+            total="RM 5.00"
+        )
 
 
 class TestPrompt:

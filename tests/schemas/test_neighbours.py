@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -69,6 +70,15 @@ def test_what_was_written_finds_what_was_found_before(texts: list[str], text: st
     assert again.nearest(text) == known.nearest(text)
 
 
+def test_conventions_are_kept_and_are_no_part_of_prompts() -> None:
+    plain = Neighbours.of(SHOPS)
+    known = replace(plain, conventions={"total": {"rm": 0.872}})
+    again = Neighbours.from_json(known.to_json())
+    assert again == known != plain
+    assert again.id == plain.id
+    assert "conventions" not in plain.to_json()
+
+
 @given(st.lists(st.text(), max_size=6), st.text())
 def test_any_text_has_a_neighbour_or_none(texts: list[str], text: str) -> None:
     found = of(texts).nearest(text)
@@ -86,6 +96,10 @@ def test_any_text_has_a_neighbour_or_none(texts: list[str], text: str) -> None:
         {"words": {"baker": [9]}},
         {"words": {"baker": ["x"]}},
         {"more": 1},
+        {"conventions": []},
+        {"conventions": {"total": 0.5}},
+        {"conventions": {"total": {"rm": "often"}}},
+        {"conventions": {"total": {"rm": 1.5}}},
     ],
 )
 def test_what_is_no_index_is_refused(change: dict[str, object]) -> None:

@@ -280,6 +280,33 @@ task = Task("ticket", Line, "Which?", neighbour=True)
         assert found("Ada: why?", both + record - 1) == alone
 
 
+class TestConventions:
+    LEARNT = tuple(
+        Example(f"{n}", f"{shop}\nTOTAL RM {n}.00", {"company": shop, "date": None, "address": None, "total": total})
+        for n in range(10, 30)
+        for shop, total in [("THE BAKER", f"RM {n}.00") if n % 2 else ("BLUE GARAGE", f"{n}.00")]
+    )
+
+    def test_a_value_in_doubt_is_written_as_its_neighbour_has_it(self) -> None:
+        task = load_task("receipt").having_learnt(self.LEARNT)
+        record = task.record(company="THE BAKER", date=None, address=None, total="5.00")
+        text = "THE BAKER\nTOTAL RM 5.00"
+        assert task.conformed(record, text, {"total": -0.5}) == record.model_copy(update={"total": "RM 5.00"})
+        assert task.conformed(record, text, {"total": 0.0}) is record
+        assert task.conformed(record, text.replace("THE BAKER", "BLUE GARAGE"), {"total": -0.5}) is record
+
+    def test_one_that_would_be_longer_than_its_field_stays(self) -> None:
+        task = load_task("receipt").having_learnt(self.LEARNT)
+        total = "5000000000000.00"
+        record = task.record(company=None, date=None, address=None, total=total)
+        assert task.conformed(record, f"THE BAKER\nTOTAL RM {total}", {}) is record
+
+    def test_a_task_that_learnt_none_changes_nothing(self) -> None:
+        for task in (load_task("receipt"), load_task("receipt").having_learnt(self.LEARNT[:3])):
+            record = task.record(company=None, date=None, address=None, total="RM 5.00")
+            assert task.conformed(record, "BLUE GARAGE\nTOTAL RM 5.00", {}) is record
+
+
 class TestDocuments:
     GENERATE = """
 from boardwright.schemas.examples import Example
