@@ -14,7 +14,7 @@ from boardwright.schemas.compare import fold
 from boardwright.schemas.compare import text as same
 from boardwright.schemas.examples import Example
 from boardwright.schemas.found import spelled
-from boardwright.schemas.shape import ObjectShape, TextShape, bare
+from boardwright.schemas.shape import ObjectShape, printed_fields
 
 _CLOSES = {")": "(", "]": "[", "}": "{"}
 
@@ -22,11 +22,9 @@ _CLOSES = {")": "(", "]": "[", "}": "{"}
 def as_printed(shape: ObjectShape, example: Example) -> Example:
     """The example with its `printed` values spelled as the document spells them, where it holds them and they fit."""
     record: dict[str, Any] = dict(example.record)
-    for name, inner in shape.fields:
-        field, value = bare(inner), record[name]
-        if not (isinstance(field, TextShape) and field.printed and isinstance(value, str)):
-            continue
-        found = printed(value, example.text)
+    for name, field in printed_fields(shape).items():
+        value = record[name]
+        found = printed(value, example.text) if isinstance(value, str) else None
         if found and len(found) <= field.max_chars:
             record[name] = found
     return replace(example, record=record)

@@ -56,23 +56,25 @@ def turned(value: str, found: Lead) -> str:
 
 def conformed(
     values: Mapping[str, str | None],
-    neighbour: Mapping[str, Any],
+    neighbour: Callable[[str], Mapping[str, Any]],
     text: str,
     told: Conventions,
     sure: Mapping[str, float],
 ) -> dict[str, str]:
     """Of the values those that follow their neighbour's convention instead of their own, as they become.
 
-    A value does where the neighbour is right more often than the student is by how sure it is. sure: the student's log
-    probability of each value, in nats; one that is left out counts as in doubt."""
+    A value does where the neighbour is right more often than the student is by how sure it is.
+
+    neighbour: of a text, the record of its neighbour; a search, so for values in doubt alone.  sure: the student's
+    log probability of each value, in nats; one that is left out counts as in doubt."""
     changed = {}
     for name, words in told.items():
-        value, other = values[name], neighbour.get(name)
-        if not value or not other or not (found := lead(value, text)):
-            continue
-        doubted = math.exp(sure.get(name, -math.inf)) < words.get(found.word, 0.0)
-        if doubted and begins_with(other, found.word) != found.taken:
-            changed[name] = turned(value, found)
+        value = values[name]
+        found = lead(value, text) if value else None
+        if value and found and math.exp(sure.get(name, -math.inf)) < words.get(found.word, 0.0):
+            other = neighbour(text).get(name)
+            if other and begins_with(other, found.word) != found.taken:
+                changed[name] = turned(value, found)
     return changed
 
 

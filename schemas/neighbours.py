@@ -74,6 +74,11 @@ class Neighbours:
                 best, found = likeness, self.records[at]
         return found
 
+    def nearest_record(self, text: str) -> dict[str, Any]:
+        """As `nearest`, and an empty one for none."""
+        record: dict[str, Any] = json.loads(self.nearest(text) or "{}")
+        return record
+
     @cached_property
     def _whole(self) -> Sequence[int]:
         """What all words of each document weigh."""

@@ -268,6 +268,12 @@ def bare(shape: Shape) -> Shape:
     return shape.inner if isinstance(shape, NullableShape) else shape
 
 
+def printed_fields(shape: ObjectShape) -> dict[str, TextShape]:
+    """The fields that hold texts as printed."""
+    fields = ((name, bare(inner)) for name, inner in shape.fields)
+    return {name: field for name, field in fields if isinstance(field, TextShape) and field.printed}
+
+
 def longest(shape: Shape) -> int:
     """The characters of the longest record of this shape: what a context must keep free, at a token a character.
 

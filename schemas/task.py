@@ -38,6 +38,7 @@ from boardwright.schemas.shape import (
     leaf_shapes,
     least_bytes,
     longest,
+    printed_fields,
     shape_of,
 )
 from boardwright.schemas.suggest import did_you_mean
@@ -195,28 +196,21 @@ class Task:
         records = [(one.text, canonical(self.record.model_validate(one.record))) for one in examples]
         known = Neighbours.of(records)
         documents = [(text, json.loads(record)) for text, record in records]
-        told = conventions(list(self._printed), documents, lambda text: json.loads(known.nearest(text) or "{}"))
+        told = conventions(list(printed_fields(self.shape)), documents, known.nearest_record)
         return replace(self, neighbours=replace(known, conventions=told))
-
-    @cached_property
-    def _printed(self) -> dict[str, TextShape]:
-        """The fields that hold texts as printed."""
-        fields = ((name, bare(inner)) for name, inner in self.shape.fields)
-        return {name: shape for name, shape in fields if isinstance(shape, TextShape) and shape.printed}
 
     def conformed(self, record: BaseModel, text: str, sure: Mapping[str, float]) -> BaseModel:
         """The record of a document with the words before its values taken in or left out as its neighbour's record has
         them, where that is right more often than the student is by how sure it is.
 
         sure: field → log probability of its value, in nats; one that is left out counts as in doubt."""
-        known = self.neighbours.conventions if self.neighbours else {}
-        told = {name: words for name, words in known.items() if name in self._printed}
-        if not self.neighbours or not told:
+        if not self.neighbours or not self.neighbours.conventions:
             return record
+        fields = printed_fields(self.shape)
+        told = {name: words for name, words in self.neighbours.conventions.items() if name in fields}
         values = {name: getattr(record, name) for name in told}
-        like = json.loads(self.neighbours.nearest(text) or "{}")
-        changed = conformed(values, like, text, told, sure)
-        fits = {name: value for name, value in changed.items() if len(value) <= self._printed[name].max_chars}
+        changed = conformed(values, self.neighbours.nearest_record, text, told, sure)
+        fits = {name: value for name, value in changed.items() if len(value) <= fields[name].max_chars}
         return record.model_copy(update=fits) if fits else record
 
     def prompt(self, text: str, *, neighbour_of: str | None = None) -> Prompt:

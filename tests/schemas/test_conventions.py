@@ -78,7 +78,7 @@ TOLD = {"total": {"rm": 0.9}}
 
 class TestFollowed:
     def of(self, value: str | None, other: str | None, sure: float, text: str = TEXT) -> dict[str, str]:
-        return conformed({"total": value}, {"total": other}, text, TOLD, {"total": math.log(sure)})
+        return conformed({"total": value}, lambda _: {"total": other}, text, TOLD, {"total": math.log(sure)})
 
     def test_a_value_in_doubt_is_as_its_neighbours(self) -> None:
         assert self.of("RM 5.00", "7.00", 0.6) == {"total": "5.00"}
@@ -87,13 +87,20 @@ class TestFollowed:
 
     def test_one_that_the_student_is_surer_of_stays(self) -> None:
         assert self.of("RM 5.00", "7.00", 0.95) == {}
-        assert conformed({"total": "RM 5.00"}, {"total": "7.00"}, TEXT, TOLD, {}) == {"total": "5.00"}
+        assert conformed({"total": "RM 5.00"}, lambda _: {"total": "7.00"}, TEXT, TOLD, {}) == {"total": "5.00"}
+
+    def test_where_nothing_is_in_doubt_no_neighbour_is_looked_for(self) -> None:
+        def neighbour(text: str) -> dict[str, str]:
+            raise AssertionError(text)
+
+        assert conformed({"total": "RM 5.00"}, neighbour, TEXT, TOLD, {"total": 0.0}) == {}
+        assert conformed({"total": "5.00"}, neighbour, "TOTAL 5.00", TOLD, {}) == {}
 
     def test_without_a_word_or_a_neighbour_there_is_nothing_to_follow(self) -> None:
         assert self.of(None, "7.00", 0.1) == self.of("RM 5.00", None, 0.1) == {}
         assert self.of("5.00", "RM 7.00", 0.1, "TOTAL 5.00") == {}
         assert self.of("EUR 5.00", "7.00", 0.1) == {}  # of that word nothing was told
-        assert conformed({"total": "RM 5.00"}, {}, TEXT, TOLD, {}) == {}
+        assert conformed({"total": "RM 5.00"}, lambda _: {}, TEXT, TOLD, {}) == {}
 
 
 def test_what_is_told_can_be_written() -> None:
