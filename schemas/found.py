@@ -26,7 +26,7 @@ from boardwright.schemas.shape import (
 PIVOT = 70
 MAX_DIGITS = 18
 
-_SEPARATOR = r"[^\w\n]{1,3}"
+_SEPARATOR = r"[^\w\n%]{1,3}"  # 30% MAR 18 is no day
 # Looked for from every digit on, for "2024-17 - 3.4.2024" begins like a date before it is one.
 _FIGURES = re.compile(
     r"(?<!\d)(?=(\d{1,4})"
@@ -34,6 +34,7 @@ _FIGURES = re.compile(
     r"\s?(\d{1,4})(?!\d))"
 )
 _COMPACT = re.compile(r"(?<!\d)((?:19|20)\d\d)(\d\d)(\d\d)(?!\d)")
+_COMPACT_YEAR_LAST = re.compile(r"(?<!\d)(\d\d)(\d\d)((?:19|20)\d\d)(?!\d)")
 _DAY_FIRST = re.compile(
     rf"(?<!\d)(?=(\d{{1,2}})(?:st|nd|rd|th|er|º|\.)?(?:{_SEPARATOR}|(?=[^\W\d_]))(?:d[eo]l? |of )?([^\W\d_]{{3,}})\.?"
     rf"(?:{_SEPARATOR}|(?=\d))(?:d[eo]l? )?['’]?(\d{{4}}|\d{{2}})(?!\d))"
@@ -125,6 +126,10 @@ def dates_in(text: str) -> Iterator[Reading]:
                 yield from _date(a, b, c, (match.start(), match.end(8)), "ymd" + first)
     for match in _COMPACT.finditer(text):
         yield from _date(match[1], match[2], match[3], match.span(), "compact")
+    for match in _COMPACT_YEAR_LAST.finditer(text):
+        yield from _date(match[3], match[2], match[1], match.span(), "compact dmy")
+        if match[1] != match[2]:
+            yield from _date(match[3], match[1], match[2], match.span(), "compact mdy")
     for pattern, year, word, day in ((_DAY_FIRST, 3, 2, 1), (_MONTH_FIRST, 3, 1, 2), (_YEAR_FIRST, 1, 2, 3)):
         for match in pattern.finditer(text):
             for month in sorted(MONTHS.get(match[word].lower(), ())):

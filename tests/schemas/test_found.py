@@ -26,7 +26,7 @@ def numbers(text: str, places: int = 2) -> set[str]:
     "text",
     [
         "2024-03-09", "2024/3/9", "2024. 3. 9.", "9.3.2024", "09.03.2024", "9. 3. 2024", "09/03/2024",
-        "9-3-24", "09 03 2024",
+        "9-3-24", "09 03 2024", "09032024", "03092024",
         "3/9/2024", "20240309", "2024年3月9日", "9 March 2024", "9th of March 2024", "March 9, 2024", "Mar 9th, 2024",
         "MARCH 09 2024", "9-Mar-2024", "09MAR24", "9 mars 2024", "9. März 2024", "9 de marzo de 2024", "9 marca 2024",
         "9. března 2024", "9 mars '24", "2024 March 9", "9. maaliskuuta 2024", "le 9 mars 2024 à 10:15",
@@ -39,8 +39,12 @@ def test_spellings_of_a_day(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["31.2.2024", "2024-13-01", "40 March 2024", "9.3", "March 2024", "1-2-345", "9.3.20245", ""]
-)
+    "text",
+    [
+        "31.2.2024", "2024-13-01", "40 March 2024", "9.3", "March 2024", "1-2-345", "9.3.20245", "",
+        "9% March 2024", "32132024", "09032124",
+    ],
+)  # fmt: skip
 def test_what_is_no_day(text: str) -> None:
     assert not dates(text)
 
@@ -57,6 +61,8 @@ def test_every_day_is_found_in_every_form(day: datetime.date, form: str) -> None
 
 def test_both_readings_where_there_are_two() -> None:
     assert dates("3/4/2024") == {"2024-04-03", "2024-03-04"}
+    assert dates("03042024") == {"2024-04-03", "2024-03-04"} and dates("25032018") == {"2018-03-25"}
+    assert dates("20102010") == {"2010-10-20"}
     assert dates("10 juil 2024") == {"2024-07-10"} and dates("10 jui 2024") == {"2024-06-10", "2024-07-10"}
     assert dates("10 mar 2024") == {"2024-03-10", "2024-11-10"}  # Finnish has its November there
 
