@@ -46,10 +46,10 @@ VERSIONS = {
     "quantize": QUANTIZE,
     "round": 3,
     "onnx": 1,
-    "evaluate": 8,
-    "examine": 4,
-    "golden": 9,
-    "measure": 5,
+    "evaluate": 9,
+    "examine": 5,
+    "golden": 10,
+    "measure": 6,
 }
 STAGES = tuple(VERSIONS)
 GOLDENS, LOOKED_AT = 20, 100  # golden documents, and held-out ones among which they are looked for

@@ -15,7 +15,7 @@ from llguidance import LLTokenizer
 from pydantic import BaseModel
 
 from boardwright.device.confidence import Calibration, doubtful, field_log_probabilities
-from boardwright.device.decoder import Decoded, OutOfRoom, Step, decode
+from boardwright.device.decoder import SEARCH, Decoded, OutOfRoom, Step, decode
 from boardwright.device.drafts import Model, RecordGuess
 from boardwright.device.engines.base import N_BATCH, Engine, Feed, Logits
 from boardwright.device.engines.load import load_engine
@@ -23,7 +23,7 @@ from boardwright.device.grammar import Grammars
 from boardwright.device.windows import extract_in_windows
 from boardwright.schemas.errors import BadDocument, KitError
 from boardwright.schemas.records import parse
-from boardwright.schemas.shape import ObjectShape, TextShape, bare, fitted, least_bytes
+from boardwright.schemas.shape import ObjectShape, TextShape, bare, fitted, has_list, least_bytes
 from boardwright.schemas.task import Task
 
 
@@ -48,6 +48,7 @@ class Result:
     confidence: the share of such values that were right on the held-out part, and escalate: the fields for a person to
     look at, for that or for what they say.
     tokens: of the output, ids: which ones.  drafted, accepted: tokens fed on a guess, and those of them that stayed.
+    ways: other records that were tried, for they could have been likelier.
     shortened: the context had no room for the task's bounds, so that texts or lists may end before they should.
     """
 
@@ -64,6 +65,7 @@ class Result:
     confidence: dict[str, float] = field(default_factory=dict)
     escalate: list[str] = field(default_factory=list)
     ids: tuple[int, ...] = ()
+    ways: int = 0
     shortened: bool = False
 
 
@@ -90,6 +92,8 @@ class Harness:
         self._shape = task.bounded_shape
         self._grammars = Grammars(self._shape, tokenizer)
         self._longest = task.longest_record
+        # The likeliest list is a short one, for every item is a doubt more; and what redaction leaves out leaks.
+        self._search = 0.0 if has_list(self._shape) else SEARCH
         # Sequence 0 holds the prefix and nothing else; records are decoded in the others.
         self._slots = range(1, engine.n_sequences)
         self._prefix, _ = self.prompt_ids("")
@@ -227,7 +231,7 @@ class Harness:
         self.engine.copy(0, slot, len(self._prefix))
         drafter = self._drafter(text) if self._drafts else None
         overhead = self._pass_cost / sharing
-        steps = decode(grammars.matcher(text), rest, len(self._prefix), room, drafter, overhead)
+        steps = decode(grammars.matcher(text), rest, len(self._prefix), room, drafter, overhead, self._search)
         return _Running(index, text, slot, steps, started, rest, len(self._prefix) + len(rest), sharing)
 
     def _shorter(self, one: _Running) -> _Running | None:
@@ -308,6 +312,7 @@ class Harness:
             confidence=confidence,
             escalate=self.escalate(record, confidence),
             ids=tuple(tokens),
+            ways=one.decoded.ways,
             shortened=one.again,
         )
 

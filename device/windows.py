@@ -165,6 +165,7 @@ def merge(harness: Harness, cut: Sequence[Window], outcomes: Sequence[Result | K
             total=sum(one.timing.total for one in results),
         ),
         passes=sum(one.passes for one in results),
+        ways=sum(one.ways for one in results),
         tokens=sum(one.tokens for one in results),
         prompt_tokens=sum(one.prompt_tokens for one in results),
         drafted=sum(one.drafted for one in results),

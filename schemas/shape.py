@@ -367,6 +367,17 @@ def leaf_shapes(shape: Shape) -> Iterator[Shape]:
             yield shape
 
 
+def has_list(shape: Shape) -> bool:
+    """Whether records of this shape can hold fewer or more of something."""
+    match shape:
+        case NullableShape():
+            return has_list(shape.inner)
+        case ObjectShape():
+            return any(has_list(inner) for _, inner in shape.fields)
+        case _:
+            return isinstance(shape, ListShape)
+
+
 def copies(shape: Shape) -> bool:
     """Whether records of this shape hold values that must stand in the document."""
     return any(

@@ -28,8 +28,9 @@ NO_GUESSES: Any = None
 class Told:
     """A harness that is as sure of a document as it was told; of one that it was not told of, it fails."""
 
-    def __init__(self, sure: Mapping[str, float]) -> None:
+    def __init__(self, sure: Mapping[str, float], torn: str = "") -> None:
         self.sure = sure
+        self.torn = torn
         self.asked: list[str] = []
         self.closed = False
 
@@ -40,7 +41,8 @@ class Told:
         self.asked.append(text)
         if text not in self.sure:
             raise BadDocument("It is too long.")
-        return SimpleNamespace(record=Size(characters=len(text)), least_sure=self.sure[text])
+        ways = int(text in self.torn)
+        return SimpleNamespace(record=Size(characters=len(text)), least_sure=self.sure[text], ways=ways)
 
     def close(self) -> None:
         self.closed = True
@@ -58,6 +60,10 @@ def golden(told: Told, monkeypatch: pytest.MonkeyPatch, texts: str, most: int = 
 def test_near_ties_are_no_golden_documents(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told({"a": -0.01, "b": math.log(0.53), "d": SURE, "e": -5.0})
     assert golden(told, monkeypatch, "abcde") == ["a", "d"]
+
+
+def test_what_another_record_was_tried_for_is_no_golden_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert golden(Told(dict.fromkeys("abc", 0.0), torn="b"), monkeypatch, "abc") == ["a", "c"]
 
 
 def test_no_more_are_looked_at_than_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:

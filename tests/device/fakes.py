@@ -45,6 +45,9 @@ def detokenize(tokens: Sequence[int]) -> bytes:
     return b"".join(marks.get(token) or bytes([token]) for token in tokens)
 
 
+BEGIN = tokenize(f"{END}\n{TURN}assistant\n", True)
+
+
 def noise(seed: int) -> Student:
     """A student that wants something else in every context, and the same on every run."""
 
@@ -55,19 +58,38 @@ def noise(seed: int) -> Student:
     return logits
 
 
+def _answer(context: Sequence[int]) -> int:
+    """Where the answer begins."""
+    return next(i for i in range(len(context), 0, -1) if list(context[i - len(BEGIN) : i]) == BEGIN)
+
+
 def wants(outputs: Mapping[str, str], otherwise: str | None = None) -> Student:
     """A student that wants exactly this output for each document, and that for any other one."""
-    begin = tokenize(f"{END}\n{TURN}assistant\n", True)
 
     def logits(context: Sequence[int]) -> Logits:
-        at = next(i for i in range(len(context), 0, -1) if list(context[i - len(begin) : i]) == begin)
-        prompt, written = detokenize(context[: at - len(begin)]).decode(), len(context) - at
+        at = _answer(context)
+        prompt, written = detokenize(context[: at - len(BEGIN)]).decode(), len(context) - at
         known = (output for document, output in outputs.items() if prompt.endswith("\n\n" + document))
         found = next(known, otherwise)
         assert found is not None, f"no output for {prompt!r}"
         wanted = found.encode()
         row = np.zeros(BYTES.vocab_size, np.float32)
         row[wanted[written] if written < len(wanted) else BYTES.eos_token] = 20  # all but certain
+        return row
+
+    return logits
+
+
+def torn(outputs: Mapping[str, float]) -> Student:
+    """A student that wants each of these outputs so often, whatever the document."""
+
+    def logits(context: Sequence[int]) -> Logits:
+        written = bytes(context[_answer(context) :])
+        odds = np.full(BYTES.vocab_size, 1e-9, np.float32)
+        for output, share in outputs.items():
+            if output.encode().startswith(written):
+                odds[[*output.encode(), BYTES.eos_token][len(written)]] += share
+        row: Logits = np.log(odds / odds.sum())
         return row
 
     return logits

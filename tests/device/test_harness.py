@@ -30,6 +30,7 @@ from tests.device.fakes import (
     noise,
     records,
     tokenize,
+    torn,
     wants,
 )
 
@@ -56,7 +57,7 @@ def outcome(result: Result | KitError) -> object:
     """What of a result must not depend on who shared its passes."""
     if isinstance(result, KitError):
         return type(result), result.what
-    return result.record, result.tokens, result.prompt_tokens, result.passes, result.spans
+    return result.record, result.tokens, result.prompt_tokens, result.passes, result.ways, result.spans
 
 
 class TestRecord:
@@ -91,6 +92,22 @@ class TestRecord:
         assert result.passes == len(engine_of(one).passes) - 1 < result.tokens  # the first was the prefix's
         timing = result.timing
         assert 0 < timing.prefill < timing.total and 0 < timing.decode < timing.total
+
+
+class TestOtherWays:
+    def test_are_tried_where_the_student_is_in_doubt_but_not_for_lists(self) -> None:
+        class Tags(BaseModel):
+            tags: Annotated[list[Literal["late", "lost"]], Items(2)]
+
+        bugs = [f'{{"customer":null,"kind":"bug","opened":{day}}}' for day in ("null", '"2026-01-02"')]
+        doubt = torn(dict.fromkeys(bugs, 0.3) | {'{"customer":null,"kind":"question","opened":null}': 0.4})
+        result = harness(doubt).extract("a ticket")
+        assert result.record == Ticket(customer=None, kind="question", opened=None) and result.ways == 1
+        doubt = torn({'{"tags":["late"]}': 0.3, '{"tags":["late","lost"]}': 0.3, '{"tags":[]}': 0.4})
+        result = harness(doubt, Task("tags", Tags, "Read.")).extract("a ticket")
+        assert result.record != Tags(tags=[]) and result.ways == 0
+        certain = wants({}, '{"customer":null,"kind":"bug","opened":null}')
+        assert harness(certain).extract("a ticket").ways == 0
 
 
 class TestConventions:
@@ -133,7 +150,7 @@ class TestPrompt:
 
 
 class TestMany:
-    @settings(max_examples=60)
+    @settings(max_examples=60, deadline=None)
     @given(records, st.lists(documents_of_text, max_size=6), st.integers(1, 4), st.integers(0, 2**32))
     def test_sharing_passes_changes_no_record(self, kind: Kind, texts: list[str], slots: int, seed: int) -> None:
         record = create_model("Record", decided=(bool, ...), inner=(model_of(kind), ...))

@@ -37,6 +37,7 @@ from boardwright.schemas.shape import (
     Shape,
     TextShape,
     fitted,
+    has_list,
     least_bytes,
     longest,
     most_bytes,
@@ -315,6 +316,21 @@ class TestLongest:
     def test_of_an_object(self) -> None:
         record = create_model("Record", one=(bool, ...), three=(bool, ...))
         assert longest(shape_of(record)) == len('{"one":false,"three":false}')
+
+
+@pytest.mark.parametrize(
+    ("annotation", "listed"),
+    [
+        (Annotated[str, Text(3)] | None, False),
+        (Literal["a", "b"], False),
+        (Box[bool], False),
+        (Annotated[list[bool], Items(2)], True),
+        (Box[Annotated[list[bool], Items(2)]], True),
+        (Box[Annotated[list[bool], Items(2)]] | None, True),
+    ],
+)
+def test_where_a_record_can_hold_more_or_less(annotation: Any, listed: bool) -> None:
+    assert has_list(shape(annotation)) == has_list(shape_of(create_model("Record", one=(annotation, ...)))) == listed
 
 
 class TestFitted:
