@@ -219,7 +219,7 @@ class _Writer:
         return (best and _like(best.output, way.output)) or self._drafter.guess(way.output)
 
     def _take(self, way: _Way, token: int, each: Logits, best: _Way | None, greedy: bool) -> None:
-        """Choose a token, each of which is so likely."""
+        """Go on with this token; of the rest, what can still win is kept for later. each: log probabilities of all."""
         self.chosen += 1
         least = way.unlikely - best.unlikely if best else -math.inf
         for other in () if greedy else _others(self._matcher, each, token, least):
