@@ -119,17 +119,13 @@ def dates_in(text: str) -> Iterator[Reading]:
         if len(a) == 4:
             yield from _date(a, b, c, (match.start(), match.end(8)), "ymd" + first)
         elif len(c) in (2, 4):
-            yield from _date(c, b, a, (match.start(), match.end(8)), "dmy" + first)
-            if a != b:
-                yield from _date(c, a, b, (match.start(), match.end(8)), "mdy" + first)
+            yield from _year_last(a, b, c, (match.start(), match.end(8)), first)
             if len(c) == 2:
                 yield from _date(a, b, c, (match.start(), match.end(8)), "ymd" + first)
     for match in _COMPACT.finditer(text):
         yield from _date(match[1], match[2], match[3], match.span(), "compact")
     for match in _COMPACT_YEAR_LAST.finditer(text):
-        yield from _date(match[3], match[2], match[1], match.span(), "compact dmy")
-        if match[1] != match[2]:
-            yield from _date(match[3], match[1], match[2], match.span(), "compact mdy")
+        yield from _year_last(match[1], match[2], match[3], match.span(), "")
     for pattern, year, word, day in ((_DAY_FIRST, 3, 2, 1), (_MONTH_FIRST, 3, 1, 2), (_YEAR_FIRST, 1, 2, 3)):
         for match in pattern.finditer(text):
             for month in sorted(MONTHS.get(match[word].lower(), ())):
@@ -140,6 +136,12 @@ def printed_dates(text: str) -> list[tuple[str, int]]:
     """Every date as the text spells it, and where it stands, in the order of the text."""
     found = {(one.at, spelled(text, one.at, one.end)) for one in dates_in(text)}
     return [(date, at) for at, date in sorted(found)]
+
+
+def _year_last(one: str, other: str, year: str, span: tuple[int, int], between: str) -> Iterator[Reading]:
+    yield from _date(year, other, one, span, "dmy" + between)
+    if one != other:
+        yield from _date(year, one, other, span, "mdy" + between)
 
 
 def _date(year: str, month: str, day: str, span: tuple[int, int], spelling: str) -> Iterator[Reading]:
