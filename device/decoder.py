@@ -107,8 +107,8 @@ def decode(
     Tokens that the grammar forces are never sampled: they ride along in the next pass, and so do drafted ones as long
     as they pay. Drafts change nothing of the output. Raises OutOfRoom when the context ends before the greedy output.
     """
-    writer = _Writer(matcher, prompt, at, room, drafter, overhead)
-    best = yield from writer.write(_Way(), None, greedy=not search)
+    writer = _Writer(matcher, prompt, at, room, drafter, overhead, greedy=not search)
+    best = yield from writer.write(_Way(), None)
     assert best, "the greedy output has no bound to fall below"
     writer.most = writer.chosen * (1 + search)
     tried = 0
@@ -134,10 +134,19 @@ class _Way:
 class _Writer:
     """Writes one output after another, each from where it parts from the one before: in the matcher and in the cache.
 
-    others: ways that were not taken, a heap.  chosen: tokens that were not forced; `most` end the search."""
+    others: ways that were not taken, a heap; none where greedy.  chosen: tokens that were not forced; `most` end the
+    search."""
 
     def __init__(
-        self, matcher: Matcher, prompt: Sequence[int], at: int, room: int, drafter: Drafter | None, overhead: float
+        self,
+        matcher: Matcher,
+        prompt: Sequence[int],
+        at: int,
+        room: int,
+        drafter: Drafter | None,
+        overhead: float,
+        *,
+        greedy: bool,
     ) -> None:
         self.others: list[_Way] = []
         self.passes = self.drafted = self.accepted = self.chosen = 0
@@ -148,18 +157,21 @@ class _Writer:
         self._room = room
         self._drafter = drafter
         self._overhead = overhead
+        self._greedy = greedy
         self._consumed: list[int] = []  # by the matcher
         self._cached: list[int] = []  # behind the prompt
         self._numbers = itertools.count(1)
 
-    def write(self, way: _Way, best: _Way | None, *, greedy: bool = False) -> Generator[Step, Logits, _Way | None]:
+    def write(self, way: _Way, best: _Way | None) -> Generator[Step, Logits, _Way | None]:
         """Go on from a way to a whole output, greedily; None where it is no longer likelier than the best one, or has
-        no room, or the search ends. Ways that it does not take are put with the others, unless they are not wanted."""
+        no room, or the search ends. Ways that it does not take are put with the others."""
         matcher = self._matcher
         same = _shared(self._consumed, way.output)
         matcher.rollback(len(self._consumed) - same)
         matcher.consume_tokens(way.output[same:])
         self._consumed = way.output
+        # Tokens of it that stay in the cache. The last one is fed again even where a draft had it: its logits are gone.
+        held = min(_shared(self._cached, way.output), max(0, len(way.output) - 1))
         while self._worth(way, best):
             forced = _consume_forced(matcher)
             way.output += forced
@@ -168,7 +180,9 @@ class _Writer:
                 raise BadRecord("The grammar stopped the record.", value=matcher.get_error())
             if matcher.is_stopped():
                 return way
-            at, pending = self._to_feed(way.output)
+            at, pending = self._at + len(self._prompt) + held, way.output[held:]
+            if not self.passes:
+                at, pending = self._at, [*self._prompt, *pending]
             free = self._room - at - len(pending)
             if free < 0 and best:
                 return None
@@ -188,11 +202,12 @@ class _Writer:
             rows = yield Step(at, [*pending, *fed], want)
             self.passes += 1
             self._cached = [*way.output, *fed]
+            held = len(way.output)
             for group, logits in zip([*draft, []], rows, strict=True):
                 if matcher.is_stopped() or not self._worth(way, best):
                     break
                 token = choose(matcher, logits)
-                self._take(way, token, log_probabilities(logits), best, greedy)
+                self._take(way, token, log_probabilities(logits), best)
                 if not group or token != group[0]:
                     matcher.consume_token(token)
                     break
@@ -200,29 +215,22 @@ class _Writer:
                 way.output += group[1:]
                 way.sure += [0.0] * (len(group) - 1)
                 self.accepted += len(group)
+                held += len(group)
         return None
 
     def _worth(self, way: _Way, best: _Way | None) -> bool:
         return best is None or (way < best and self.chosen < self.most)
-
-    def _to_feed(self, output: list[int]) -> tuple[int, list[int]]:
-        """What is not in the cache, and its position. The last token is fed again even where a draft had it there: its
-        logits are gone."""
-        if not self.passes:
-            return self._at, [*self._prompt, *output]
-        same = min(_shared(self._cached, output), len(output) - 1)
-        return self._at + len(self._prompt) + same, output[same:]
 
     def _guess(self, way: _Way, best: _Way | None) -> Iterable[tuple[int, float]]:
         if not self._drafter:
             return []
         return (best and _like(best.output, way.output)) or self._drafter.guess(way.output)
 
-    def _take(self, way: _Way, token: int, each: Logits, best: _Way | None, greedy: bool) -> None:
+    def _take(self, way: _Way, token: int, each: Logits, best: _Way | None) -> None:
         """Go on with this token; of the rest, what can still win is kept for later. each: log probabilities of all."""
         self.chosen += 1
         least = way.unlikely - best.unlikely if best else -math.inf
-        for other in () if greedy else _others(self._matcher, each, token, least):
+        for other in () if self._greedy else _others(self._matcher, each, token, least):
             sure = float(each[other])
             beside = _Way(way.unlikely - sure, next(self._numbers), [*way.output, other], [*way.sure, sure])
             heapq.heappush(self.others, beside)
