@@ -103,9 +103,9 @@ def golden_records(
             line = {"id": example.id, "text": example.text, "record": record, "prompt_ids": prefix + rest}
             if surest is None or result.least_sure > surest[0]:
                 surest = result.least_sure, line
-            # Nor may it hang on how sure the student is whether its neighbour is followed, or another record tried.
-            follows = task.conformed(result.record, example.text, {}) == result.record
-            if result.least_sure >= SURE and follows and not result.ways:
+            # Nor may it hang on how sure the student is whether another record is tried, or its neighbour followed.
+            is_sure = result.least_sure >= SURE and not result.ways
+            if is_sure and task.conformed(result.record, example.text, {}) == result.record:
                 sure.append(line)
             if len(sure) == most:
                 break
