@@ -42,16 +42,35 @@ def importance(request: Request, store: Store, version: int, merged: Artifact, p
     )
 
 
+def smoothed(request: Request, store: Store, version: int, merged: Artifact, imatrix: Artifact) -> Artifact:
+    """The checkpoint that all artifacts are made from, and its importance matrix."""
+
+    def make(folder: Path) -> None:
+        from boardwright.build.quantize import IMATRIX
+        from boardwright.build.smooth import smooth
+
+        smooth(merged.path, imatrix.path / IMATRIX, folder)
+
+    return store.produce(
+        "smooth",
+        version,
+        {},
+        [merged.id, imatrix.id],
+        make,
+        title="Smooth the columns",
+        redo=request.again("smooth"),
+    )
+
+
 def rounded(
     request: Request,
     store: Store,
     version: int,
-    merged: Artifact,
+    checkpoint: Artifact,
     exported: Artifact,
-    imatrix: Artifact,
     prepared: Artifact,
 ) -> Artifact:
-    """Q4_0 from a checkpoint that was trained on as it will be rounded."""
+    """Q4_0 from a checkpoint that was trained on as it will be rounded. checkpoint: a smoothed one."""
     training = request.training
 
     def make(folder: Path) -> None:
@@ -59,11 +78,11 @@ def rounded(
         from boardwright.build.rounding import HELD_OUT, round_checkpoint
 
         done, notes = round_checkpoint(
-            merged.path,
+            checkpoint.path,
             exported.path / file_name(Encoding.F16),
-            imatrix.path / IMATRIX,
-            _encoded(request, merged, prepared, "train"),
-            _encoded(request, merged, prepared, "valid", HELD_OUT),
+            checkpoint.path / IMATRIX,
+            _encoded(request, checkpoint, prepared, "train"),
+            _encoded(request, checkpoint, prepared, "valid", HELD_OUT),
             folder / file_name(Encoding.Q4_0),
             steps=training.rounding,
             seed=training.seed,
@@ -75,7 +94,7 @@ def rounded(
         "round",
         version,
         {"steps": training.rounding, "seed": training.seed},  # the prompt is in the checkpoint's id
-        [merged.id, exported.id, imatrix.id, prepared.id],
+        [checkpoint.id, exported.id, prepared.id],
         make,
         title="Train what Q4_0 will round",
         redo=request.again("round"),
@@ -83,7 +102,7 @@ def rounded(
 
 
 def onnx(
-    request: Request, store: Store, version: int, encoding: Encoding, merged: Artifact, prepared: Artifact
+    request: Request, store: Store, version: int, encoding: Encoding, checkpoint: Artifact, prepared: Artifact
 ) -> Artifact:
     """For ONNX Runtime, straight from the checkpoint: it shares no step with GGUF."""
 
@@ -92,14 +111,14 @@ def onnx(
         from boardwright.build.export_onnx import export_onnx
 
         model = folder / file_name(encoding)
-        export_onnx(merged.path, model, encoding)
-        check_tokens(merged.path, model, training_texts(request, prepared))
+        export_onnx(checkpoint.path, model, encoding)
+        check_tokens(checkpoint.path, model, training_texts(request, prepared))
 
     return store.produce(
         "onnx",
         version,
         {"encoding": encoding.value},
-        [merged.id, prepared.id],
+        [checkpoint.id, prepared.id],
         make,
         title=f"Export to {encoding}",
         redo=request.again("onnx"),
@@ -110,11 +129,13 @@ def training_texts(request: Request, prepared: Artifact) -> list[str]:
     return [example.text for example in read_examples(prepared.path / "train.jsonl", request.task.record)]
 
 
-def _encoded(request: Request, merged: Artifact, prepared: Artifact, part: str, most: int | None = None) -> list[Row]:
+def _encoded(
+    request: Request, checkpoint: Artifact, prepared: Artifact, part: str, most: int | None = None
+) -> list[Row]:
     """Prepared examples as training sees them, all of a part or the first so many."""
     from transformers import AutoTokenizer
 
     from boardwright.build.completion import encode_all
 
     examples = read_examples(prepared.path / f"{part}.jsonl", request.task.record)[:most]
-    return encode_all(request.task, examples, AutoTokenizer.from_pretrained(merged.path))
+    return encode_all(request.task, examples, AutoTokenizer.from_pretrained(checkpoint.path))

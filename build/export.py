@@ -27,7 +27,7 @@ def export_gguf(checkpoint: Path, target: Path, name: str) -> None:
     _write_config(writer, config, name)
     tokenizer_to_gguf(checkpoint, writer, config["vocab_size"])
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, config["num_hidden_layers"])
-    for file in sorted(checkpoint.glob("*.safetensors")):
+    for file in sorted(checkpoint.glob("model*.safetensors")):  # an importance matrix may lie beside them
         # Through torch, for numpy has no bf16, which students come in.
         with safe_open(file, framework="pt") as tensors:
             for key in tensors.keys():  # noqa: SIM118 - not a mapping

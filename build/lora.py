@@ -127,17 +127,25 @@ def merge(checkpoint: Path, adapter: Path, folder: Path) -> None:
     bf16 and is what a GGUF holds. Raises BadStudent if a weight does not fit.
     """
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     with quiet_transformers():
         base = AutoModelForCausalLM.from_pretrained(checkpoint, dtype=torch.float32, local_files_only=True)
     merged: Any = PeftModel.from_pretrained(base, adapter)
     merged = merged.merge_and_unload(safe_merge=True)
-    for name, weight in merged.named_parameters():
+    save_checkpoint(merged, checkpoint, folder)
+
+
+def save_checkpoint(model: Any, made_from: Path, folder: Path) -> None:
+    """Write a model in fp16 with the tokenizer of the checkpoint that it was made from. Raises BadStudent if a weight
+    does not fit."""
+    from transformers import AutoTokenizer
+
+    for name, weight in model.named_parameters():
         if weight.abs().max() > torch.finfo(torch.float16).max:
-            raise BadStudent("A merged weight does not fit into fp16.", where=name, value=float(weight.abs().max()))
-    merged.half().save_pretrained(folder, safe_serialization=True)
-    AutoTokenizer.from_pretrained(checkpoint).save_pretrained(folder)
+            raise BadStudent("A weight does not fit into fp16.", where=name, value=float(weight.abs().max()))
+    model.half().save_pretrained(folder, safe_serialization=True)
+    AutoTokenizer.from_pretrained(made_from).save_pretrained(folder)
 
 
 def _options(model: Any, training: Training) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from boardwright.build.artifacts import importance, onnx, rounded, training_texts
+from boardwright.build.artifacts import importance, onnx, rounded, smoothed, training_texts
 from boardwright.build.ids import file_id, folder_id
 from boardwright.build.ladder import Rung, better, choose, would_ship
 from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_name, quantize_model
@@ -41,8 +41,9 @@ VERSIONS = {
     "shrink": 1,
     "tune": 6,
     "merge": 1,
-    "export": EXPORT,
     "imatrix": 1,
+    "smooth": 1,
+    "export": EXPORT,
     "quantize": QUANTIZE,
     "round": 3,
     "onnx": 1,
@@ -119,8 +120,9 @@ def build(request: Request, store: Store) -> Built:
     goal = resolve_student(request.training.distil_from, store) if request.training.distil_from else None
     tuned = tune_seeds(request, store, VERSIONS["tune"], prepared, student, goal)
     merged = _merge(request, store, student, tuned)
-    exported = _export(request, store, merged, prepared)
     imatrix = importance(request, store, VERSIONS["imatrix"], merged, prepared)
+    checkpoint = smoothed(request, store, VERSIONS["smooth"], merged, imatrix)
+    exported = _export(request, store, checkpoint, prepared)
     yardstick = _rung(request, store, Encoding.F16, exported, prepared, drafts)
     training = {**_read(tuned.path / "tuned.json"), "examined": _examine(request, store, yardstick, prepared, drafts)}
     ladder = []
@@ -129,17 +131,18 @@ def build(request: Request, store: Store) -> Built:
             ladder.append(yardstick)
             continue
         if encoding.runtime == "onnxruntime":
-            quantized = onnx(request, store, VERSIONS["onnx"], encoding, merged, prepared)
+            quantized = onnx(request, store, VERSIONS["onnx"], encoding, checkpoint, prepared)
         else:
-            quantized = quantize_model(store, exported, encoding, imatrix, redo=request.again("quantize"))
+            quantized = quantize_model(store, exported, encoding, checkpoint, redo=request.again("quantize"))
         ladder.append(_rung(request, store, encoding, quantized, prepared, drafts))
-    ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id, "export": exported.id}
+    ids = {"data": prepared.id, "student": student.id, "tune": tuned.id, "merge": merged.id}
+    ids |= {"smooth": checkpoint.id, "export": exported.id}
     target = request.target
     most_mb = target.budgets.bundle_mb
     if request.training.rounding and would_ship(
         Encoding.Q4_0, ladder, yardstick, request.gates, most_mb, runs_here=runs_here
     ):
-        trained = rounded(request, store, VERSIONS["round"], merged, exported, imatrix, prepared)
+        trained = rounded(request, store, VERSIONS["round"], checkpoint, exported, prepared)
         rung = _rung(request, store, Encoding.Q4_0, trained, prepared, drafts)
         ladder = [better(one, rung) if one.encoding is Encoding.Q4_0 else one for one in ladder]
         if rung in ladder:
@@ -229,10 +232,10 @@ def _merge(request: Request, store: Store, student: Artifact, tuned: Artifact) -
     )
 
 
-def _export(request: Request, store: Store, merged: Artifact, prepared: Artifact) -> Artifact:
+def _export(request: Request, store: Store, checkpoint: Artifact, prepared: Artifact) -> Artifact:
     return export_model(
         store,
-        merged,
+        checkpoint,
         request.task.name,
         lambda: training_texts(request, prepared),
         prepared.id,

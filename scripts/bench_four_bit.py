@@ -23,6 +23,7 @@ from boardwright.build.export import export_adapter, export_gguf
 from boardwright.build.lora import merge
 from boardwright.build.quantize import FINER, IMATRIX, importance_matrix, quantize
 from boardwright.build.rounding import HELD_OUT, round_checkpoint
+from boardwright.build.smooth import smooth
 from boardwright.build.store import Store
 from boardwright.build.student import DEFAULT, resolve_student
 from boardwright.device.adapters import Fitting, harnesses
@@ -58,6 +59,10 @@ class Bench:
             self.asked = encode_all(self.task, self.held_out[:HELD_OUT], tokenizer)
             rows = [row["input_ids"] for row in self.rows[:CALIBRATION_DOCUMENTS]]
             importance_matrix(self.checkpoint, rows, self.folder)
+        with step("Smooth the columns"):
+            self.smoothed, self.smoothed_f16 = self._emptied("smoothed"), self.folder / "smoothed-f16.gguf"
+            smooth(self.checkpoint, self.folder / IMATRIX, self.smoothed)
+            export_gguf(self.smoothed, self.smoothed_f16, self.task.name)
         with step("Learn to guess records"):
             self.drafts = learn(self.task.shape, self.train, self.held_out)
 
@@ -68,6 +73,7 @@ class Bench:
         self.file("llama.cpp, all matrices at 4 bits", self._quantized(finer={}))
         self.file("llama.cpp, values and most keys at 8 bits", self._quantized())
         self.file("and importance matrix", self._quantized(matrix))
+        self.file("and smoothed", self._quantized(self.smoothed / IMATRIX, source=self.smoothed_f16))
         if self.steps:
             self.file(f"and trained as rounded, {self.steps} steps", self._trained)
         self._adapted("rounded base, adapter at run time", "adapted.gguf")
@@ -98,26 +104,33 @@ class Bench:
         }
 
     def _merged(self) -> Path:
-        folder = self.folder / "merged"
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        folder = self._emptied("merged")
         merge(self.student, self.adapter, folder)
         return folder
 
+    def _emptied(self, name: str) -> Path:
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        return folder
+
     def _quantized(
-        self, matrix: Path | None = None, finer: Mapping[str, gguf.GGMLQuantizationType] = FINER
+        self,
+        matrix: Path | None = None,
+        finer: Mapping[str, gguf.GGMLQuantizationType] = FINER,
+        source: Path | None = None,
     ) -> Callable[[Path], Path]:
         def make(target: Path) -> Path:
-            quantize(self.f16, target, Encoding.Q4_0, matrix, finer)
+            quantize(source or self.f16, target, Encoding.Q4_0, matrix, finer)
             return target
 
         return make
 
     def _trained(self, target: Path) -> Path:
         done, _ = round_checkpoint(
-            self.checkpoint,
-            self.f16,
-            self.folder / IMATRIX,
+            self.smoothed,
+            self.smoothed_f16,
+            self.smoothed / IMATRIX,
             self.rows,
             self.asked,
             target,
