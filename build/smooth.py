@@ -6,7 +6,7 @@ much as what it is multiplied with is large). So what a matrix reads is divided 
 weights are multiplied by it. That costs nothing when it runs: the division goes into the weights that make the column.
 
 Factors are a power of the column's root mean square. Sources: Xiao et al. 2023, "SmoothQuant" (for activations); Lin et
-al. 2024, "AWQ" (for weights), whose search for the power was left to one figure for all (docs/LOG.md).
+al. 2024, "AWQ" (for weights), whose search for a power of each matrix gave way to one figure for all (docs/LOG.md).
 """
 
 from __future__ import annotations

@@ -30,7 +30,6 @@ def logits(checkpoint: Path) -> npt.NDArray[np.float32]:
 
 
 def smoothed(checkpoint: Path, scratch: Path) -> Path:
-    scratch.mkdir(exist_ok=True)
     importance_matrix(checkpoint, ROWS, scratch)
     folder = scratch / "smoothed"
     folder.mkdir()
