@@ -65,3 +65,8 @@ def field_log_probabilities(
 def doubtful(confidence: Mapping[str, float], threshold: float) -> list[str]:
     """The fields that a person should look at."""
     return [name for name, value in confidence.items() if value < threshold]
+
+
+def in_percent(confidence: float) -> str:
+    """For people: rounded down, and never 100 %, for no student is certain."""
+    return f"{min(99, math.floor(100 * confidence))}%"

@@ -18,6 +18,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from boardwright.device.confidence import in_percent
 from boardwright.device.documents import Document
 from boardwright.schemas.durable import disk, sync_folder
 from boardwright.schemas.errors import MAX_SHOWN, BadDocument, KitError
@@ -115,7 +116,7 @@ def for_people(document: Document, result: Result) -> str:
         + (f"   ! have somebody look at it: {', '.join(result.escalate)}" if result.escalate else "")
     ]
     for name, value in record.items():
-        sure = f"   ({result.confidence[name]:.0%})" if name in result.confidence else ""
+        sure = f"   ({in_percent(result.confidence[name])})" if name in result.confidence else ""
         lines.append(f"  {name:<{width}}  {_value(value)}{sure}")
     return "\n".join(lines) + "\n"
 

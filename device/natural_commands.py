@@ -121,6 +121,7 @@ def route(
     """
     from boardwright.device import extract as verb
     from boardwright.device import natural
+    from boardwright.device.confidence import in_percent
     from boardwright.schemas.errors import KitError
     from boardwright.schemas.records import spell
 
@@ -133,7 +134,8 @@ def route(
             elif as_json:
                 write(spell({"id": document.id, **vars(outcome), "confidence": round(outcome.confidence, 4)}) + "\n")
             else:
-                to = f"a person ({outcome.why})" if outcome.escalate else f"{outcome.intent} ({outcome.confidence:.0%})"
+                sure = f"{outcome.intent} ({in_percent(outcome.confidence)})"
+                to = f"a person ({outcome.why})" if outcome.escalate else sure
                 write(f"{document.id}: {to}\n")
     ctx.exit(1 if failed else 0)
 
@@ -160,6 +162,7 @@ def answer(
     """
     from boardwright.device import documents, natural
     from boardwright.device.answer import fields_of
+    from boardwright.device.confidence import in_percent
     from boardwright.schemas.records import spell
 
     with _loaded(bundle, key, files, threads, fields_of) as harness:
@@ -173,7 +176,7 @@ def answer(
         return
     click.echo("The passages do not answer this." if found.answer is None else found.answer)
     if found.span:
-        _say(f"{found.source}, characters {found.span[0]} to {found.span[1]} ({found.confidence:.0%})")
+        _say(f"{found.source}, characters {found.span[0]} to {found.span[1]} ({in_percent(found.confidence)})")
     if found.escalate:
         _say(f"have somebody look at it: {found.why}")
 

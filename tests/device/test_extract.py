@@ -41,6 +41,12 @@ def test_doubt_is_shown_where_the_bundle_is_calibrated() -> None:
     assert shown.splitlines()[:2] == ["a.txt   ! have somebody look at it: customer", "  customer  –   (51%)"]
 
 
+@pytest.mark.parametrize(("confidence", "shown"), [(0.879, "87%"), (0.9961, "99%"), (1.0, "99%"), (0.004, "0%")])
+def test_doubt_is_never_rounded_away(confidence: float, shown: str) -> None:
+    line = for_people(DOCUMENT, result(ORDER, confidence={"customer": confidence})).splitlines()[1]
+    assert line.endswith(f"({shown})")
+
+
 def test_a_document_cannot_steer_the_terminal() -> None:
     hostile = Document("\x1b[2J.txt", "", "…")
     shown = for_people(hostile, result(Order(customer="Ada\x9b31m\u202e", lines=[])))
