@@ -66,20 +66,12 @@ def test_records(house: House, student_gguf: Path, tmp_path: Path, name: str) ->
 
 
 def test_receipts_beside_their_neighbours(house: House, student_gguf: Path, tmp_path: Path) -> None:
-    shops = ("BLUE GARAGE SDN BHD", "7 JALAN BESAR"), ("THE BAKER", "3 HIGH STREET"), ("KEDAI RUNCIT", "12 LORONG LIMA")
-    examples = []
-    for number in range(24):
-        (company, address), total = shops[number % 3], f"{number + 4}.{number}0"
-        text = f"{company}\n{address}\nDATE {number + 1}/05/2018\nBILL {number * 7919}\nTOTAL RM {total}\nTHANK YOU"
-        record = {"company": company, "date": f"{number + 1}/05/2018", "address": address, "total": total}
-        examples.append(Example(f"receipt-{number}", text, record))
-    labelled = tmp_path / "labelled.jsonl"
-    labelled.write_text("".join(example.line() + "\n" for example in examples), encoding="utf-8")
-    bundle = _built(house, "receipt", student_gguf, "--examples", str(labelled), "--misprints", "1")
-    code, lines = called(house, "extract", bundle, [Example("new", examples[4].text + " AGAIN", {})], tmp_path)
-    assert code == 0, "the golden prompts, each with its neighbour, are certified before the first record"
-    load_task("receipt").record.model_validate(lines[0]["record"])
+    task, examples = fresh("receipt")
+    bundle = _built(house, "receipt", student_gguf, "--misprints", "1")
     assert b"neighbours.json" in bundle.read_bytes()
+    code, lines = called(house, "extract", bundle, examples, tmp_path)
+    assert code == 0, "the golden prompts, each with its neighbour, are certified before the first record"
+    assert [task.record.model_validate(line["record"]) for line in lines]
 
 
 @pytest.mark.parametrize("name", ROUTED)
