@@ -66,7 +66,7 @@ COUNTRIES = (
     ),
     Country(
         sign="$", forms=("INC", "LLC", "CORP", "MARKET", ""), dates=("%m/%d/%Y", "%m/%d/%y", "%b %d, %Y"),
-        tax="TAX", rates=(7, 8, 6), added=True, rounds=False, registered=("STORE #{n}", "", ""),
+        tax="TAX", rates=(7, 8, 6), added=True, rounds=False, registered=("STORE NO. {n}", "", ""),
         streets=("{n} {x} AVE", "{n} W {x} ST", "{n} {x} BLVD", "{n} N MAIN ST", "{n} {x} PKWY STE {k}"), areas=("",),
         towns=("AUSTIN, TX 787##", "PORTLAND, OR 972##", "{x}, OH 454##", "BOISE ID 837##", "{x} CITY, CA 9####"),
         phone="(5##) 555-01##", weight=4,
@@ -156,7 +156,8 @@ def shop(part: str, number: int) -> Shop:
         )
         if rng.random() < share
     ]
-    signed = country.sign != "RM" or rng.random() < 0.4
+    # Whether people take RM in is told by another receipt of the shop alone, and of one that is held out there is none.
+    signed = country.sign != "RM" or (part == "train" and rng.random() < 0.4)
     return Shop(
         country=country,
         company=f"{name} {form}".strip(),
