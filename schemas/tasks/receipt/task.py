@@ -25,5 +25,5 @@ task = Task(
     neighbour=True,  # shops come again, and whether a total is labelled with its RM depends on whose receipt it is
     limits=Limits(context=2048),
     gates=Gates(fields_right=0.85),
-    training=Training(epochs=2, batch=4, learning_rate=8e-4, rank=32, misprints=0.5, splices=1),
+    training=Training(epochs=2, batch=4, learning_rate=8e-4, rank=32, misprints=0.5, splices=1, synthetic_train=400),
 )
