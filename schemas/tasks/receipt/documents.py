@@ -68,7 +68,7 @@ def _receipt(rng: random.Random, parts: tuple[str, ...]) -> tuple[str, dict[str,
         lines, values["date"] = [line for line in lines if line != dated], None
     text = "\n".join(filter(None, lines))
     if rng.random() < NOISY:
-        text = _misread(rng, text, [*here.address, *map(str, values.values()), dated])
+        text = _misread(rng, text, [*here.address, *filter(None, values.values()), dated])
     if not here.upper:
         text, values = _titled(text), {name: value and _titled(value) for name, value in values.items()}
     return text, values
@@ -84,11 +84,10 @@ def _sums(rng: random.Random, here: Shop) -> tuple[list[str], str]:
     lines, amount = _items(rng, here)
     country = here.country
     label = rng.choice(SUBTOTALS)
-    before = amount
     if rng.random() < 0.12:
         off = amount * rng.choice((5, 10, 20)) // 100
+        lines += [f"{label} {_cents(amount)}", f"DISCOUNT -{_cents(off)}"]
         amount -= off
-        lines += [f"{label} {_cents(before)}", f"DISCOUNT -{_cents(off)}"]
     elif rng.random() < 0.5 or country.added:
         lines.append(f"{label} {_cents(amount)}")
     if country.added:
@@ -101,10 +100,11 @@ def _sums(rng: random.Random, here: Shop) -> tuple[list[str], str]:
             lines.append(f"TOTAL {_cents(amount)}")
         lines.append(f"{rng.choice(ROUNDINGS)} {'-' if rounded < amount else ''}{_cents(abs(rounded - amount))}")
         amount = rounded
-    total = here.country.sign + here.gap + _cents(amount) if here.signed else _cents(amount)
+    plain = _cents(amount)
+    total = country.sign + here.gap + plain if here.signed else plain
     lines.append(f"{here.total}{rng.choice((' ', ' ', ': '))}{total}")
     lines += _payment(rng, here, amount)
-    return lines, total if here.taken or not here.signed else _cents(amount)
+    return lines, total if here.taken else plain
 
 
 def _items(rng: random.Random, here: Shop) -> tuple[list[str], int]:
