@@ -268,7 +268,8 @@ def _rung(
         "evaluate",
         VERSIONS["evaluate"],
         {"comparators": task.all_comparators, **_contract(task)},
-        [artifact.id, drafts.id, file_id(held_out), _digest(str(task.shape))],
+        # By its bytes: what was trained as rounded in vain is the file that was evaluated before.
+        [*map(file_id, encoding.files(model)), drafts.id, file_id(held_out), _digest(str(task.shape))],
         make,
         title=f"Evaluate {encoding}",
         redo=request.again("evaluate"),

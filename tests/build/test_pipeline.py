@@ -47,3 +47,22 @@ def test_records_are_made_anew_when_a_limit_changes(stage: str, tmp_path: Path) 
 
     limits = [Limits(), Limits(context=768), Limits(output=200), Limits(windows=True)]
     assert len({id_of(one) for one in [*limits, Limits()]}) == len(limits)
+
+
+def test_the_same_file_is_evaluated_once_however_it_was_made(tmp_path: Path) -> None:
+    task = load_task("receipt")
+    request = Request(task, load_target("host"), "student", tmp_path, task.training, task.gates)
+    (tmp_path / "valid.jsonl").touch()
+    prepared = Artifact("0" * 64, tmp_path, True, 0.0)
+
+    def asked_of(name: str, content: bytes) -> str:
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "model-Q4_0.gguf").write_bytes(content)
+        made = Artifact(name, folder, True, 0.0)
+        with pytest.raises(Asked) as asked:
+            _rung(request, Asking(tmp_path / "store"), Encoding.Q4_0, made, prepared, prepared)
+        return str(asked.value)
+
+    plain = asked_of("quantized", b"weights")
+    assert asked_of("rounded in vain", b"weights") == plain != asked_of("rounded", b"other weights")
