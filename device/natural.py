@@ -15,6 +15,7 @@ from boardwright.device.redact import Redacted, Span, Withheld, redact
 from boardwright.schemas.errors import BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.shape import ChoiceShape, ObjectShape, bare
+from boardwright.schemas.steps import current_step
 
 if TYPE_CHECKING:
     from boardwright.device.harness import Harness
@@ -99,7 +100,7 @@ def score_routing(harness: Harness, examples: Sequence[Example], threshold: floa
     task = harness.task
     name = choice_of(task.shape)
     in_scope = right = held = out_of_scope = caught = 0
-    for example in examples:
+    for number, example in enumerate(examples, 1):
         try:
             decision = route(harness, example.text, threshold)
         except KitError as error:
@@ -112,4 +113,5 @@ def score_routing(harness: Harness, examples: Sequence[Example], threshold: floa
             in_scope += 1
             held += decision.escalate
             right += not decision.escalate and decision.intent == wanted
+        current_step().progress(number, len(examples))
     return RoutingScores(in_scope, right, held, out_of_scope, caught)

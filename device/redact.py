@@ -17,6 +17,7 @@ from boardwright.device.windows import windows
 from boardwright.schemas.errors import BadDocument, BadTask, KitError
 from boardwright.schemas.examples import Example
 from boardwright.schemas.shape import ChoiceShape, ListShape, ObjectShape, TextShape
+from boardwright.schemas.steps import current_step
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -328,6 +329,7 @@ def score_redaction(harness: Harness, examples: Sequence[Example], threshold: fl
             redactions.append(redact(harness, example.text, threshold))
         except KitError:
             redactions.append(None)
+        current_step().progress(len(redactions), len(examples))
     return redaction_scores(listing, examples, redactions)
 
 
