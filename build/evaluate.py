@@ -8,15 +8,17 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from boardwright.build.roofline import Work
 from boardwright.build.scores import Evaluation
 from boardwright.device.drafts import Model
-from boardwright.device.harness import Harness
+from boardwright.device.harness import Harness, Result
 from boardwright.device.natural import RoutingScores, choice_of, score_routing
 from boardwright.device.redact import Listing, RedactionScores, leaks, listing_of, score_redaction
 from boardwright.schemas.compare import COMPARATORS, score
@@ -56,10 +58,27 @@ def evaluate(task: Task, harness: Harness, examples: Sequence[Example], folder: 
                 line["leaks"] = leaks(harness, listing, example.text, record, example.record)
         lines.append(spell(line | {"wrong": wrong_fields(task, example.record, record)}))
     scores = score([example.record for example in examples], records, task.all_comparators)
-    evaluation = Evaluation(scores, len(examples) / seconds)
+    good = [outcome for outcome in outcomes if isinstance(outcome, Result)]
+    evaluation = Evaluation(scores, len(examples) / seconds, _work(harness, good) if good else None)
     (folder / "records.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     (folder / "evaluation.json").write_text(json.dumps(asdict(evaluation), indent=1) + "\n", encoding="utf-8")
     return evaluation
+
+
+def _work(harness: Harness, results: Sequence[Result]) -> Work:
+    """What a record takes on the mean: as many tokens and passes on every machine."""
+    prefix, _ = harness.prompt_ids("")
+
+    def mean(counts: Iterable[int]) -> float:
+        return round(fmean(counts), 2)
+
+    return Work(
+        prompt=mean(one.prompt_tokens - len(prefix) for one in results),
+        output=mean(one.tokens for one in results),
+        drafted=mean(one.drafted for one in results),
+        accepted=mean(one.accepted for one in results),
+        passes=mean(one.passes for one in results),
+    )
 
 
 def natural_call(shape: ObjectShape) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from boardwright.build.roofline import Work
 from boardwright.schemas.compare import Scores
 from boardwright.schemas.encodings import Encoding
 from boardwright.schemas.errors import GateFailed
@@ -22,6 +23,7 @@ FASTER = 1.2
 class Rung:
     """One artifact. size: bytes of all its files.  documents_per_second: through the harness, on this machine, one at a
     time.  notes: tensors that are not in the encoding its name promises.  evaluation: folder of its held-out records.
+    work: of one of them on the mean.
     """
 
     encoding: Encoding
@@ -31,6 +33,7 @@ class Rung:
     documents_per_second: float
     notes: list[str] = field(default_factory=list)
     evaluation: Path = Path()
+    work: Work | None = None
 
 
 def choose(

@@ -18,11 +18,11 @@ from boardwright.build.artifacts import importance, onnx, rounded, smoothed, tra
 from boardwright.build.ids import file_id, folder_id
 from boardwright.build.ladder import Rung, better, choose, would_ship
 from boardwright.build.model_files import EXPORT, QUANTIZE, export_model, file_name, quantize_model
-from boardwright.build.roofline import model_shape
+from boardwright.build.roofline import TYPICAL, model_shape
 from boardwright.build.scores import read_evaluation
 from boardwright.build.seeds import tune_seeds
 from boardwright.build.shrink import shrink
-from boardwright.build.speeds import Speed, best_known, work_of
+from boardwright.build.speeds import Speed, best_known
 from boardwright.build.store import Artifact, Store
 from boardwright.build.student import resolve_student, student_licence
 from boardwright.device.bundles import DRAFTS
@@ -47,7 +47,7 @@ VERSIONS = {
     "quantize": QUANTIZE,
     "round": 3,
     "onnx": 1,
-    "evaluate": 9,
+    "evaluate": 10,
     "examine": 5,
     "golden": 10,
     "measure": 6,
@@ -161,7 +161,7 @@ def build(request: Request, store: Store) -> Built:
         why=why,
         ladder=rungs,
         measured=here,
-        speed=None if runs_here else _speed(target, chosen, here, filed),
+        speed=None if runs_here else _speed(target, chosen, filed),
         tuned=training,
         data=_read(prepared.path / "data_report.json"),
         held_out=prepared.path / "valid.jsonl",
@@ -285,6 +285,7 @@ def _rung(
         result.documents_per_second,
         notes,
         evaluated.path,
+        result.work,
     )
 
 
@@ -374,10 +375,10 @@ def _measure(request: Request, store: Store, bundle: Path, prepared: Artifact) -
     return figures
 
 
-def _speed(target: Target, chosen: Rung, here: Mapping[str, Any], filed: Sequence[Measured]) -> Speed | None:
-    """The board's speed, as far as it is known: of this machine's figures, only counts of tokens and passes go in."""
+def _speed(target: Target, chosen: Rung, filed: Sequence[Measured]) -> Speed | None:
+    """The board's speed, as far as it is known."""
     shape = model_shape(chosen.model, chosen.encoding, chosen.size)
-    return best_known(target, chosen.encoding, shape, work_of(here["figures"]), filed)
+    return best_known(target, chosen.encoding, shape, chosen.work or TYPICAL, filed)
 
 
 def _pack(
@@ -399,6 +400,7 @@ def _pack(
         "chosen": chosen.encoding.value,
         "why": why,
         "gates": asdict(request.gates),
+        **({"work": asdict(chosen.work)} if chosen.work else {}),
         "ladder": {
             rung.encoding.value: {"bytes": rung.size, "notes": rung.notes, **asdict(rung.scores)} for rung in rungs
         },

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from boardwright.build.report_training import Taught, taught
@@ -18,18 +16,15 @@ from boardwright.build.roofline import TYPICAL, Work, model_shape
 from boardwright.build.speeds import Speed, measured_speed, over_budget, predicted_speed, same_model
 from boardwright.build.summary import percent
 from boardwright.device import info
-from boardwright.device.bundles import Golden, Installed, load_bundle, needs_of
+from boardwright.device.bundles import Installed, load_bundle, needs_of
 from boardwright.device.needs import Needs
 from boardwright.device.proof import proof_of
 from boardwright.schemas.durable import replace_text
 from boardwright.schemas.encodings import encoding
 from boardwright.schemas.errors import BadBundle
-from boardwright.schemas.records import spell
 from boardwright.targets.measured import measured
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
-# Of a token in a record, in invoices: names of fields are long tokens, numbers short ones.
-CHARACTERS = 2.1
 GATES = ("records_right", "fields_right")
 
 
@@ -90,7 +85,7 @@ def gather(installed: Installed) -> Report:
     ladder = _ladder(scores)
     chosen = next((one for one in ladder if one.chosen), None)
     gates = scores.get("gates", {})
-    work = _work(installed.goldens)
+    work = _work(scores)
     # Newest measurement first, the prediction last: the first of all is the best that is known.
     speeds = _speeds(installed, work) if target.arch != "any" else []
     return Report(
@@ -149,12 +144,9 @@ def _speeds(installed: Installed, work: Work) -> list[Speed]:
     return [*ran, *([predicted] if predicted else [])]
 
 
-def _work(goldens: Sequence[Golden]) -> Work:
-    """A record like the golden ones. What all prompts begin with is the cached prefix; a token of a record
-    is as long as in invoices, and guesses are as good."""
-    columns = zip(*(golden.prompt_ids for golden in goldens), strict=False)
-    prefix = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns)) if len(goldens) > 1 else 0
-    prompt = fmean(len(golden.prompt_ids) - prefix for golden in goldens)
-    output = fmean(len(spell(golden.record)) for golden in goldens) / CHARACTERS
-    share = output / TYPICAL.output
-    return Work(prompt, output, TYPICAL.drafted * share, TYPICAL.accepted * share, TYPICAL.passes)
+def _work(scores: Mapping[str, Any]) -> Work:
+    """A record like the held-out ones; like an invoice's where a bundle does not tell."""
+    try:
+        return Work(**{name: float(one) for name, one in scores["work"].items()}) if "work" in scores else TYPICAL
+    except (TypeError, ValueError, AttributeError) as error:
+        raise BadBundle(f"The scores in this bundle can't be read: {error}.", where="scores.json: work") from None

@@ -9,17 +9,20 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from boardwright.build.roofline import Work
 from boardwright.schemas.compare import Scores
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """documents_per_second: with several records in flight, on the machine that evaluated."""
+    """documents_per_second: one at a time, on the machine that evaluated.  work: of its records, None without any."""
 
     scores: Scores
     documents_per_second: float
+    work: Work | None
 
 
 def read_evaluation(folder: Path) -> Evaluation:
     stored = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    return Evaluation(Scores(**stored["scores"]), stored["documents_per_second"])
+    work = Work(**stored["work"]) if stored["work"] else None
+    return Evaluation(Scores(**stored["scores"]), stored["documents_per_second"], work)

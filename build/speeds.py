@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from boardwright.build.roofline import TYPICAL, ModelShape, Work, predict, student_shape
 from boardwright.schemas.encodings import Encoding
@@ -89,19 +89,6 @@ def measured_speed(one: Measured) -> Speed:
         figures.latency_ms.p50,
         figures.latency_ms.p95,
         f"{one.bench.machine.board}, {figures.records} records of {bundle.task} {bundle.version}, filed {one.filed}",
-    )
-
-
-def work_of(figures: dict[str, Any]) -> Work:
-    """The typical record of a task: how many tokens and passes it takes is the same on every machine.
-
-    figures: those of `bench --json`."""
-    return Work(
-        prompt=figures["prompt_tokens_per_record"] - figures["prefix_tokens"],
-        output=figures["tokens_per_record"],
-        drafted=figures["drafted_per_record"],
-        accepted=figures["accepted_per_record"],
-        passes=figures["passes_per_record"],
     )
 
 

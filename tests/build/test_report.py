@@ -227,6 +227,14 @@ def test_predictions_and_measurements_have_tables_of_their_own(
     assert "roofline" in tables["Predicted"] and PI5 not in tables["Predicted"]
 
 
+def test_a_prediction_is_of_what_the_held_out_records_took(bundle: Path, tmp_path: Path, own_folders: Path) -> None:
+    assert "of about 64 tokens from a document of" in report(bundle).parts["Predicted"]
+    work = {"prompt": 200, "output": 40, "drafted": 30, "accepted": 20, "passes": 7.25}
+    parts = {"scores.json": json.dumps(json.loads(scores()) | {"work": work}), "board.json": NEEDS.to_json()}
+    told = report(make_bundle(tmp_path, tiny_gguf(tmp_path / "m.gguf"), parts, "rpi5-8gb", "F16")).parts["Predicted"]
+    assert "a record of about 40 tokens from a document of 200, in 7.2 passes" in told
+
+
 def test_for_whatever_machine_runs_it_nothing_is_predicted(tmp_path: Path, own_folders: Path) -> None:
     page = report(make_bundle(tmp_path, b"no weights"))
     assert "Nothing is predicted" in page.parts["Predicted"]
@@ -235,8 +243,9 @@ def test_for_whatever_machine_runs_it_nothing_is_predicted(tmp_path: Path, own_f
 
 
 def test_scores_that_make_no_sense_are_refused(tmp_path: Path, own_folders: Path) -> None:
-    with pytest.raises(BadBundle, match="scores"):
-        report(make_bundle(tmp_path, b"no weights", {"scores.json": '{"ladder": {"Q4_0": {}}}'}))
+    for wrong in ('{"ladder": {"Q4_0": {}}}', '{"work": {"prompt": 9}}', '{"work": {"tokens": "many"}}', '{"work": 3}'):
+        with pytest.raises(BadBundle, match="scores"):
+            report(make_bundle(tmp_path, b"no weights", {"scores.json": wrong}))
 
 
 def test_a_strangers_bundle_makes_no_page(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from boardwright.build.roofline import TYPICAL, Work, student_shape
-from boardwright.build.speeds import best_known, over_budget, predicted_speed, target_speeds, work_of
+from boardwright.build.roofline import TYPICAL, student_shape
+from boardwright.build.speeds import best_known, over_budget, predicted_speed, target_speeds
 from boardwright.schemas.encodings import Encoding
 from boardwright.targets.measured import Measured
 from boardwright.targets.profile import load_target
@@ -58,14 +58,6 @@ def test_every_encoding_of_a_target_has_its_best() -> None:
     assert [(one.encoding, one.how) for one in speeds] == [
         (one, "measured" if one is Encoding.Q4_0 else "predicted") for one in RPI5.encodings
     ]
-
-
-def test_of_a_run_here_only_counts_are_taken_over() -> None:
-    work = work_of(bench()["figures"])
-    assert work == Work(prompt=117, output=64, drafted=64, accepted=57, passes=3.3)
-    speed = predicted_speed(RPI5, Encoding.Q4_0, Q4_0, work)
-    hurried = work_of(bench(figures__latency_ms={"p50": 3.0, "p95": 4.0, "p99": 5.0})["figures"])
-    assert speed == predicted_speed(RPI5, Encoding.Q4_0, Q4_0, hurried)
 
 
 def test_a_slow_record_over_the_budget_is_a_warning() -> None:

@@ -12,7 +12,7 @@ from boardwright.build.data_report import DataReport, FieldReport, Turned
 from boardwright.build.ladder import Rung
 from boardwright.build.pipeline import Built
 from boardwright.build.roofline import student_shape
-from boardwright.build.speeds import measured_speed, predicted_speed, work_of
+from boardwright.build.speeds import measured_speed, predicted_speed
 from boardwright.build.summary import build_json, build_text, data_text, natural_text
 from boardwright.device.natural import RoutingScores
 from boardwright.device.redact import RedactionScores
@@ -51,7 +51,7 @@ def built(tmp_path: Path) -> Built:
         "final_loss": 0.1,
         "held_out_loss": 0.1,
     }
-    speed = predicted_speed(RPI5, Encoding.Q4_0, SHAPE, work_of(here["figures"]))
+    speed = predicted_speed(RPI5, Encoding.Q4_0, SHAPE)
     data = json.loads(REPORT.to_json())
     return Built(RPI5, tmp_path / "a.bwb", rung, "the cheapest", [rung], here, speed, tuned, data, tmp_path)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from boardwright.schemas.bundle import open_bundle
 from boardwright.schemas.task import load_task
 from tests.terminals import Session
 
@@ -41,6 +42,18 @@ def test_a_build_ends_in_a_signed_bundle_and_says_what_every_artifact_scored(
 
 def test_every_held_out_document_has_a_valid_record(built: dict[str, Any]) -> None:
     assert [rung["failed"] for rung in built["ladder"].values()] == [0, 0, 0]
+
+
+def test_the_bundle_tells_what_a_record_takes_as_the_benchmark_counts_it(
+    house: House, built: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOARDWRIGHT_KEYS", str(house.root / "keys"))
+    work = json.loads(open_bundle(Path(built["bundle"])).read("scores.json", 1 << 20))["work"]
+    # Of the same twelve documents, each once; the benchmark begins anew with the first and may end before the last.
+    figures = built["measured"]["figures"]
+    assert work["prompt"] == pytest.approx(figures["prompt_tokens_per_record"] - figures["prefix_tokens"], rel=0.2)
+    assert work["output"] == pytest.approx(figures["tokens_per_record"], rel=0.2)
+    assert 1 <= work["passes"] <= work["output"] and work["accepted"] <= work["drafted"]
 
 
 def test_the_second_build_only_looks_up_and_makes_the_same_bundle(
