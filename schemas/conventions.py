@@ -18,6 +18,7 @@ from boardwright.schemas.found import spelled
 AT_LEAST = 3
 JUDGED = 200  # documents whose neighbours tell how often neighbours are right, the first ones: each is a search
 _FIRST = re.compile(r"([^\W\d_]++) *+(?=\S)")
+_LETTER = re.compile(r"[^\W\d_]")
 _BEFORE = re.compile(r"([^\W\d_]+) *\Z")
 
 Conventions = Mapping[str, Mapping[str, float]]
@@ -39,7 +40,8 @@ def lead(value: str, text: str) -> Lead | None:
     flat = spelled(text, 0, len(text))
     for place in re.finditer(re.escape(value), flat):
         before = _BEFORE.search(flat, 0, place.start())
-        if before and not flat[place.end() : place.end() + 1].isalnum():
+        within = before and before[0] == before[1] and _LETTER.match(value)
+        if before and not within and not flat[place.end() : place.end() + 1].isalnum():
             return Lead(before[1].casefold(), before[0], taken=False)
     return None
 

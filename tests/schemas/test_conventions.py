@@ -27,6 +27,7 @@ TEXTS = st.text(st.sampled_from("RM m5.0\nÉ€-"), max_size=12)
         ("3.90", "$ 3.90", None),
         ("3.90", "", None),
         ("RM", "RM", None),
+        ("M", "RM 3.90", None),  # a part of a word
         ("ÉTÉ", "ÉTÉ", None),
     ],
 )
