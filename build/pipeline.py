@@ -48,8 +48,8 @@ VERSIONS = {
     "round": 3,
     "onnx": 1,
     "evaluate": 10,
-    "examine": 5,
-    "golden": 10,
+    "examine": 6,
+    "golden": 11,
     "measure": 6,
 }
 STAGES = tuple(VERSIONS)

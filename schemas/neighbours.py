@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -31,12 +31,13 @@ _WORD = re.compile(r"\w+")
 class Neighbours:
     """records: in their canonical JSON.  texts: a digest of each one's document.  words: those of the documents, each
     with the places in `records` of those that have it; with none where most have it.  conventions: in which a record
-    is as its neighbour's."""
+    is as its neighbour's.  recurring: as `schemas.recurring` tells."""
 
     records: tuple[str, ...]
     texts: tuple[str, ...]
     words: dict[str, tuple[int, ...]]
     conventions: Conventions = field(default_factory=dict)
+    recurring: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, documents: Iterable[tuple[str, str]]) -> Neighbours:
@@ -54,9 +55,10 @@ class Neighbours:
         words = {word: tuple(found) if len(found) <= most else () for word, found in sorted(places.items())}
         return cls(tuple(records), tuple(texts), words)
 
-    def nearest(self, text: str) -> str | None:
+    def nearest(self, text: str, least: float = 0.0) -> str | None:
         """The record of the document most like this one, by the words that both have, rare ones counting most (the
-        index of Jaccard, each word weighted with its inverse document frequency). None where they share no word.
+        index of Jaccard, each word weighted with its inverse document frequency). None where they share no word, or it
+        is not more than `least`.
 
         A document is no neighbour of itself, so that what is learnt with a neighbour is what is read with one."""
         shared = [0] * len(self.records)
@@ -68,15 +70,15 @@ class Neighbours:
             for at in places or ():
                 shared[at] += weight
         itself = _digest(text)
-        best, found = 0.0, None
+        best, found = least, None
         for at, (common, whole) in enumerate(zip(shared, self._whole, strict=True)):
             if common and (likeness := common / (own + whole - common)) > best and self.texts[at] != itself:
                 best, found = likeness, self.records[at]
         return found
 
-    def nearest_record(self, text: str) -> dict[str, Any]:
+    def nearest_record(self, text: str, least: float = 0.0) -> dict[str, Any]:
         """As `nearest`, and an empty one for none."""
-        record: dict[str, Any] = json.loads(self.nearest(text) or "{}")
+        record: dict[str, Any] = json.loads(self.nearest(text, least) or "{}")
         return record
 
     @cached_property
@@ -95,7 +97,8 @@ class Neighbours:
 
     def to_json(self) -> str:
         told: dict[str, Any] = {"records": self.records, "texts": self.texts, "words": self.words}
-        return spell(told | ({"conventions": self.conventions} if self.conventions else {})) + "\n"
+        learnt = {"conventions": self.conventions, "recurring": self.recurring}
+        return spell(told | {name: found for name, found in learnt.items() if found}) + "\n"
 
     @classmethod
     def from_json(cls, data: str | bytes) -> Neighbours:
@@ -103,7 +106,7 @@ class Neighbours:
         told = json.loads(data)
         if (
             not isinstance(told, dict)
-            or set(told) - {"conventions"} != {"records", "texts", "words"}
+            or set(told) - {"conventions", "recurring"} != {"records", "texts", "words"}
             or not isinstance(told["words"], dict)
             or not all(isinstance(some, list) for some in (told["records"], told["texts"], *told["words"].values()))
         ):
@@ -115,22 +118,24 @@ class Neighbours:
             and all(isinstance(one, str) for one in (*records, *texts))
             and all(isinstance(at, int) and 0 <= at < len(records) for places in words.values() for at in places)
             and _are_conventions(told.get("conventions", {}))
+            and _are_shares(told.get("recurring", {}))
         )
         if not sound:
             raise ValueError("not an index of neighbours")
-        return cls(records, texts, words, told.get("conventions", {}))
+        return cls(records, texts, words, told.get("conventions", {}), told.get("recurring", {}))
 
     @cached_property
     def id(self) -> str:
         """sha256 of what prompts are made from."""
-        return hashlib.sha256(replace(self, conventions={}).to_json().encode()).hexdigest()
+        return hashlib.sha256(replace(self, conventions={}, recurring={}).to_json().encode()).hexdigest()
 
 
 def _are_conventions(told: object) -> bool:
-    return isinstance(told, dict) and all(
-        isinstance(words, dict) and all(isinstance(share, int | float) and 0 <= share <= 1 for share in words.values())
-        for words in told.values()
-    )
+    return isinstance(told, dict) and all(map(_are_shares, told.values()))
+
+
+def _are_shares(told: object) -> bool:
+    return isinstance(told, dict) and all(isinstance(one, int | float) and 0 <= one <= 1 for one in told.values())
 
 
 def _words(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, get_args
@@ -26,6 +26,7 @@ from boardwright.schemas.examples import Example
 from boardwright.schemas.neighbours import Neighbours
 from boardwright.schemas.prompt import Prompt, prompt_ids, render
 from boardwright.schemas.records import canonical
+from boardwright.schemas.recurring import NEAR, recurring, restored
 from boardwright.schemas.shape import (
     ChoiceShape,
     NumberShape,
@@ -196,20 +197,26 @@ class Task:
         records = [(one.text, canonical(self.record.model_validate(one.record))) for one in examples]
         known = Neighbours.of(records)
         documents = [(text, json.loads(record)) for text, record in records]
-        told = conventions(list(printed_fields(self.shape)), documents, known.nearest_record)
-        return replace(self, neighbours=replace(known, conventions=told))
+        fields = list(printed_fields(self.shape))
+        told = conventions(fields, documents, known.nearest_record)
+        same = recurring(fields, documents, partial(known.nearest_record, least=NEAR))
+        return replace(self, neighbours=replace(known, conventions=told, recurring=same))
 
     def conformed(self, record: BaseModel, text: str, sure: Mapping[str, float]) -> BaseModel:
-        """The record of a document with the words before its values taken in or left out as its neighbour's record has
-        them, where that is right more often than the student is by how sure it is.
+        """The record of a document with values in doubt as its neighbour's record has them: the words before them taken
+        in or left out, and those that recur whole. A value is in doubt where that is right more often than the student
+        is by how sure it is.
 
         sure: field → log probability of its value, in nats; one that is left out counts as in doubt."""
-        if not self.neighbours or not self.neighbours.conventions:
+        known = self.neighbours
+        if not known or not (known.conventions or known.recurring):
             return record
         fields = printed_fields(self.shape)
-        told = {name: words for name, words in self.neighbours.conventions.items() if name in fields}
-        values = {name: getattr(record, name) for name in told}
-        changed = conformed(values, self.neighbours.nearest_record, text, told, sure)
+        values = {name: getattr(record, name) for name in fields}
+        told = {name: words for name, words in known.conventions.items() if name in fields}
+        changed = conformed(values, known.nearest_record, text, told, sure)
+        same = {name: share for name, share in known.recurring.items() if name in fields}
+        changed |= restored(values, partial(known.nearest_record, least=NEAR), text, same, sure)
         fits = {name: value for name, value in changed.items() if len(value) <= fields[name].max_chars}
         return record.model_copy(update=fits) if fits else record
 

@@ -72,11 +72,18 @@ def test_what_was_written_finds_what_was_found_before(texts: list[str], text: st
 
 def test_conventions_are_kept_and_are_no_part_of_prompts() -> None:
     plain = Neighbours.of(SHOPS)
-    known = replace(plain, conventions={"total": {"rm": 0.872}})
+    known = replace(plain, conventions={"total": {"rm": 0.872}}, recurring={"company": 0.94})
     again = Neighbours.from_json(known.to_json())
     assert again == known != plain
     assert again.id == plain.id
-    assert "conventions" not in plain.to_json()
+    assert not {"conventions", "recurring"} & set(json.loads(plain.to_json()))
+
+
+def test_what_is_less_like_it_than_asked_for_is_no_neighbour() -> None:
+    known = of(["a b c d", "x y"])
+    assert known.nearest("a b c e", 0.3) == known.nearest("a b c e") == "0"
+    assert known.nearest("a b c e", 0.9) is None
+    assert known.nearest_record("a b c e", 0.9) == {}
 
 
 @given(st.lists(st.text(), max_size=6), st.text())
@@ -100,6 +107,9 @@ def test_any_text_has_a_neighbour_or_none(texts: list[str], text: str) -> None:
         {"conventions": {"total": 0.5}},
         {"conventions": {"total": {"rm": "often"}}},
         {"conventions": {"total": {"rm": 1.5}}},
+        {"recurring": ["company"]},
+        {"recurring": {"company": {"rm": 0.5}}},
+        {"recurring": {"company": 1.5}},
     ],
 )
 def test_what_is_no_index_is_refused(change: dict[str, object]) -> None:

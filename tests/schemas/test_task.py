@@ -307,6 +307,31 @@ class TestConventions:
             assert task.conformed(record, "BLUE GARAGE\nTOTAL RM 5.00", {}) is record
 
 
+class TestRecurring:
+    SHOPS = ("BAKER", "BUTCHER", "CHEMIST", "COBBLER", "FLORIST", "GROCER", "JOINER", "TAILOR", "TINSMITH", "WEAVER")
+    LEARNT = tuple(
+        Example(
+            f"{n}",
+            f"THE {shop}\n{shop}S LANE, {shop}TOWN\nCALL {shop}1, {shop}2, {shop}3, {shop}4, {shop}5\nTOTAL {n}.00",
+            {"company": f"THE {shop}", "date": None, "address": None, "total": f"{n}.00"},
+        )
+        for n, shop in zip(range(10, 50), SHOPS * 4, strict=True)
+    )
+    TEXT = "THE BARER\nBAKERS LANE, BAKERTOWN\nCALL BAKER1, BAKER2, BAKER3, BAKER4, BAKER5\nTOTAL 5.00"
+
+    def test_a_value_in_doubt_becomes_that_of_a_document_much_like_it(self) -> None:
+        task = load_task("receipt").having_learnt(self.LEARNT)
+        record = task.record(company="THE BARER", date=None, address=None, total="5.00")
+        mended = record.model_copy(update={"company": "THE BAKER"})
+        assert task.conformed(record, self.TEXT, {"company": -0.7}) == mended
+        assert task.conformed(record, self.TEXT, {"company": 0.0}) is record
+        assert task.conformed(record, "THE BARER\nCALL BAKER1\nTOTAL 5.00", {"company": -0.7}) is record
+
+    def test_totals_do_not_recur(self) -> None:
+        task = load_task("receipt").having_learnt(self.LEARNT)
+        assert task.neighbours and set(task.neighbours.recurring) == {"company"}
+
+
 class TestDocuments:
     GENERATE = """
 from boardwright.schemas.examples import Example
