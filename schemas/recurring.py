@@ -12,12 +12,12 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from boardwright.schemas.compare import fold
+from boardwright.schemas.conventions import JUDGED
 
 # How much alike two documents of one sender are (`Neighbours.nearest`), and two spellings of one value, at the least.
 NEAR = 0.5
 ALIKE = 0.75
 MOSTLY = 0.75  # of those documents have to have the same value: dates and totals are so only by chance
-JUDGED = 200  # documents whose neighbours tell how often, the first ones: each is a search
 
 
 def alike(value: str, other: str) -> bool:
