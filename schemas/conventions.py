@@ -56,6 +56,18 @@ def turned(value: str, found: Lead) -> str:
     return value[len(found.printed) :] if found.taken else found.printed + value
 
 
+def share(right: Sequence[bool]) -> float:
+    """How often neighbours are right, by the rule of succession (Laplace): a few that all are make no certainty."""
+    return round((sum(right) + 1) / (len(right) + 2), 3)
+
+
+def doubted(sure: float | None, right: float) -> bool:
+    """Whether neighbours are right more often than the student is by how sure it is.
+
+    sure: its log probability of a value, in nats; None counts as in doubt.  right: a share."""
+    return (0.0 if sure is None else math.exp(sure)) < right
+
+
 def conformed(
     values: Mapping[str, str | None],
     neighbour: Callable[[str], Mapping[str, Any]],
@@ -71,9 +83,9 @@ def conformed(
     log probability of each value, in nats; one that is left out counts as in doubt."""
     changed = {}
     for name, words in told.items():
-        value = values[name]
+        value = values.get(name)
         found = lead(value, text) if value else None
-        if value and found and math.exp(sure.get(name, -math.inf)) < words.get(found.word, 0.0):
+        if value and found and doubted(sure.get(name), words.get(found.word, 0.0)):
             other = neighbour(text).get(name)
             if other and begins_with(other, found.word) != found.taken:
                 changed[name] = turned(value, found)
@@ -98,8 +110,7 @@ def conventions(
             others = [(one.taken, neighbour(text).get(name)) for one, text in about]
             right = [begins_with(other, word) == taken for taken, other in others if other]
             if right:
-                # By the rule of succession (Laplace): a few that are all right make no certainty.
-                told.setdefault(name, {})[word] = round((sum(right) + 1) / (len(right) + 2), 3)
+                told.setdefault(name, {})[word] = share(right)
     return told
 
 

@@ -6,13 +6,12 @@ are mostly the same: what a student doubts is more likely to be that value than 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
 from boardwright.schemas.compare import fold
-from boardwright.schemas.conventions import JUDGED
+from boardwright.schemas.conventions import JUDGED, doubted, share
 
 # How much alike two documents of one sender are (`Neighbours.nearest`), and two spellings of one value, at the least.
 NEAR = 0.5
@@ -38,10 +37,8 @@ def recurring(
     for name in fields:
         both = [(one[name], other.get(name)) for one, other in pairs]
         same = [fold(value) == fold(other) for value, other in both if value and other]
-        # By the rule of succession (Laplace): a few that are all the same make no certainty.
-        share = (sum(same) + 1) / (len(same) + 2)
-        if share >= MOSTLY:
-            told[name] = round(share, 3)
+        if (often := share(same)) >= MOSTLY:
+            told[name] = often
     return told
 
 
@@ -57,14 +54,12 @@ def restored(
 
     neighbour: as of `recurring`; a search, so for values in doubt alone.  sure: the student's log probability of each
     value, in nats; one that is left out counts as in doubt."""
-    doubted = {
-        name: value
-        for name, share in told.items()
-        if (value := values[name]) and math.exp(sure.get(name, -math.inf)) < share
-    }
-    found = neighbour(text) if doubted else {}
+    asked = [
+        (name, value) for name, often in told.items() if (value := values.get(name)) and doubted(sure.get(name), often)
+    ]
+    found = neighbour(text) if asked else {}
     return {
         name: other
-        for name, value in doubted.items()
+        for name, value in asked
         if (other := found.get(name)) and fold(other) != fold(value) and alike(value, other)
     }

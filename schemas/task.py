@@ -209,14 +209,12 @@ class Task:
 
         sure: field → log probability of its value, in nats; one that is left out counts as in doubt."""
         known = self.neighbours
-        if not known or not (known.conventions or known.recurring):
+        if not known:
             return record
         fields = printed_fields(self.shape)
         values = {name: getattr(record, name) for name in fields}
-        told = {name: words for name, words in known.conventions.items() if name in fields}
-        changed = conformed(values, known.nearest_record, text, told, sure)
-        same = {name: share for name, share in known.recurring.items() if name in fields}
-        changed |= restored(values, partial(known.nearest_record, least=NEAR), text, same, sure)
+        changed = conformed(values, known.nearest_record, text, known.conventions, sure)
+        changed |= restored(values, partial(known.nearest_record, least=NEAR), text, known.recurring, sure)
         fits = {name: value for name, value in changed.items() if len(value) <= fields[name].max_chars}
         return record.model_copy(update=fits) if fits else record
 
